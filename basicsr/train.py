@@ -1,0 +1,16 @@
+"""Training from a clone: `python basicsr/train.py -opt options/....yml` writes under the clone. BasicSR itself is the installed one."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+try:
+    from glowdeblur_plugin.train import main
+except ModuleNotFoundError as error:
+    if error.name != 'glowdeblur_plugin':
+        raise
+    sys.exit(f'error: glowdeblur_plugin is not installed; run: pip install -e {ROOT}')
+
+if __name__ == '__main__':
+    sys.exit(main(ROOT))

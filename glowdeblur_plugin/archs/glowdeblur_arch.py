@@ -1,0 +1,182 @@
+"""GLOWDeblur (arXiv 2601.06525): a blurry picture, its pre-reconstruction and its motion guide a linear-attention latent diffusion."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
+from glowdeblur_plugin.archs.pre_reconstruction_arch import DomainAlignment, PreReconstruction
+from glowdeblur_plugin.archs.sana_backbone import build_backbone, widen_input
+from glowdeblur_plugin.diffusion.autoencoder_codec import AutoencoderCodec
+from glowdeblur_plugin.diffusion.block_dct_codec import BlockDCTCodec
+from glowdeblur_plugin.diffusion.flow import TIMESTEPS, TargetName, add_noise, build_target
+from glowdeblur_plugin.diffusion.frozen import Frozen
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between
+
+MOTION_CHANNELS = 3
+
+
+@dataclass(frozen=True)
+class PictureParts:
+    """Sizes of the two convolutional parts: pre-reconstruction and motion estimator."""
+
+    width: int
+    encoder_blocks: tuple[int, ...]
+    middle_blocks: int
+    decoder_blocks: tuple[int, ...]
+    patch: int
+    motion_width: int
+    motion_cell: int
+
+
+NANO_PARTS = PictureParts(width=48, encoder_blocks=(2, 2), middle_blocks=2, decoder_blocks=(1, 1), patch=4, motion_width=24, motion_cell=8)
+FULL_PARTS = PictureParts(width=32, encoder_blocks=(1, 1, 1, 28), middle_blocks=1, decoder_blocks=(1, 1, 1, 1), patch=1, motion_width=64,
+                          motion_cell=16)
+
+
+@dataclass
+class Condition:
+    """What the diffusion stage knows of a blurry picture.
+
+    `prereconstruction` (N, 3, H, W) about [0, 1]; `aligned` (N, C, h, w), the aligned feature in the latent's units; `motion` (N, 3, H/cell, W/cell),
+    the estimated blur tensor in pixels; `motion_map` (N, 3, h, w), the same per latent cell in units of the codec's compression, detached.
+    """
+
+    prereconstruction: Tensor
+    aligned: Tensor
+    motion: Tensor
+    motion_map: Tensor
+
+    def zeroed(self) -> 'Condition':
+        """The same with the aligned feature and the motion map set to zero, to measure what the condition is worth."""
+        return Condition(self.prereconstruction, torch.zeros_like(self.aligned), self.motion, torch.zeros_like(self.motion_map))
+
+
+@ARCH_REGISTRY.register()
+class GLOWDeblur(nn.Module):
+    """The whole network: pre-reconstruction & domain alignment, motion estimator, widened SANA backbone, frozen latent codec.
+
+    Pictures are (N, 3, H, W) in [0, 1] with H and W multiples of `size_multiple`; latents (N, C, h, w), h = H / codec compression.
+    The concatenation [noised latent ; aligned feature ; motion map] enters one stream (paper, figure); text enters by cross-attention, a
+    learnt null embedding standing in where there is none (our choice). The estimator's map enters detached: only the motion loss trains it.
+
+    Args:
+        variant: `nano` (needs no weights, runs on a CPU), `s600m` or `s1600m` (SANA's shapes; the paper's is 1.6B).
+        target: what the backbone predicts, `plain` velocity or the velocity `around` the aligned feature (see diffusion/flow.py).
+        backbone: diffusers folder or hub id of pretrained SANA weights; without it the backbone starts untrained.
+        codec: diffusers folder or hub id of the 32x autoencoder; the nano has its own and takes none.
+    """
+
+    def __init__(self, variant: Literal['nano', 's600m', 's1600m'] = 'nano', target: TargetName = 'plain', backbone: str | None = None,
+                 codec: str | None = None) -> None:
+        super().__init__()
+        parts = NANO_PARTS if variant == 'nano' else FULL_PARTS
+        self.codec = Frozen(_build_codec(variant, codec))
+        channels, compression = self.latent_channels, self.compression
+        self.prereconstruction = PreReconstruction(parts.width, list(parts.encoder_blocks), parts.middle_blocks, list(parts.decoder_blocks), parts.patch)
+        self.alignment = DomainAlignment(parts.width, parts.patch, compression, channels)
+        self.motion = MotionEstimator(parts.motion_width, cell=parts.motion_cell)
+        self.target = build_target(target, channels)
+        self.backbone = build_backbone(variant, channels, backbone)
+        if variant == 'nano':
+            nn.init.zeros_(self.backbone.proj_out.weight)
+            nn.init.zeros_(self.backbone.proj_out.bias)
+        widen_input(self.backbone, channels + MOTION_CHANNELS)
+        self.null_text = nn.Parameter(torch.zeros(1, 1, self.backbone.config.caption_channels))
+        self.size_multiple = max(compression, self.prereconstruction.size_multiple, self.motion.size_multiple)
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels C of the latent."""
+        return self.codec.held.latent_channels
+
+    @property
+    def compression(self) -> int:
+        """Side of the picture area that one latent cell stands for."""
+        return self.codec.held.compression
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Latent (N, C, h, w) of pictures in [0, 1]; gradients pass through the frozen codec."""
+        return self.codec.held.encode(picture)
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Pictures (N, 3, H, W), about [0, 1], of latents."""
+        return self.codec.held.decode(latent)
+
+    def condition(self, lq: Tensor) -> Condition:
+        """Pre-reconstruction, aligned feature and motion of blurry pictures (N, 3, H, W)."""
+        picture, features = self.prereconstruction.picture_and_features(lq)
+        aligned = self.alignment(self.encode(picture), features)
+        motion = self.motion(lq)
+        motion_map = resize_motion(motion.detach(), aligned.shape[-2:]) / self.compression
+        return Condition(picture, aligned, motion, motion_map)
+
+    def velocity(self, noised: Tensor, sigma: Tensor, condition: Condition, text: Tensor | None = None,
+                 text_mask: Tensor | None = None) -> Tensor:
+        """The velocity (N, C, h, w) of noised latents at levels `sigma` (N,).
+
+        Args:
+            text: states (N, L, caption channels) of a text encoder, or None for the null embedding.
+            text_mask: (N, L), 1 where a state counts.
+        """
+        if text is None:
+            text, text_mask = self.null_text.expand(len(noised), -1, -1), None
+        inputs = torch.cat([self.target.network_input(noised, sigma, condition.aligned), condition.aligned, condition.motion_map], dim=1)
+        output = self.backbone(inputs, encoder_hidden_states=text, timestep=sigma * TIMESTEPS, encoder_attention_mask=text_mask,
+                               return_dict=False)[0]
+        return self.target.velocity(output, noised, sigma, condition.aligned)
+
+    def forward(self, lq: Tensor, gt: Tensor, noise: Tensor | None = None, sigma: Tensor | None = None, keep_motion: Tensor | None = None,
+                text: Tensor | None = None, text_mask: Tensor | None = None) -> dict[str, Tensor]:
+        """One training pass.
+
+        Args:
+            lq, gt: blurry and sharp pictures (N, 3, H, W) in [0, 1].
+            noise: (K N, C, h, w) standard normal, K draws for each picture; None leaves the diffusion stage out.
+            sigma: (K N,) noise levels.
+            keep_motion: (N,), 0 where the motion map is dropped.
+            text, text_mask: see `velocity`.
+
+        Returns:
+            `prereconstruction`, `aligned`, `latent` (of gt), `motion`, and with noise `flow_error`, the velocity's error (K N, C, h, w) in the target's unit.
+        """
+        condition = self.condition(lq)
+        with torch.no_grad():
+            latent = self.encode(gt)
+        if self.training:
+            self.target.observe(latent, condition.aligned)
+        results = {'prereconstruction': condition.prereconstruction, 'aligned': condition.aligned, 'latent': latent, 'motion': condition.motion}
+        if noise is None:
+            return results
+        if keep_motion is not None:
+            condition.motion_map = condition.motion_map * keep_motion.view(-1, 1, 1, 1)
+        draws = len(noise) // len(lq)
+        condition = Condition(condition.prereconstruction, condition.aligned.repeat(draws, 1, 1, 1), condition.motion,
+                              condition.motion_map.repeat(draws, 1, 1, 1))
+        latent = latent.repeat(draws, 1, 1, 1)
+        if text is not None:
+            text = text.repeat(draws, 1, 1)
+            text_mask = None if text_mask is None else text_mask.repeat(draws, 1)
+        velocity = self.velocity(add_noise(latent, noise, sigma), sigma, condition, text, text_mask)
+        results['flow_error'] = (velocity - (noise - latent)) / self.target.error_scale(sigma)
+        return results
+
+
+def resize_motion(motion: Tensor, size: tuple[int, int]) -> Tensor:
+    """A motion map (N, 3, a, b) on a grid of another size: area means, which the blur tensor allows."""
+    return F.adaptive_avg_pool2d(motion, size) if tuple(motion.shape[-2:]) != tuple(size) else motion
+
+
+def _build_codec(variant: str, path: str | None) -> nn.Module:
+    if variant == 'nano':
+        if path is not None:
+            raise UserError(f"network_g:codec: the nano variant has its own codec, found {path!r}; leave it out")
+        return BlockDCTCodec()
+    if path is None:
+        raise UserError(f"network_g:codec: the {variant} variant needs the diffusers folder or hub id of a 32x AutoencoderDC")
+    return AutoencoderCodec.from_pretrained(path)

@@ -1,0 +1,60 @@
+"""The linear-attention backbone: diffusers' SANA transformer with its input widened for the conditions."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import SanaTransformer2DModel
+from torch import nn
+
+from glowdeblur_plugin.errors import UserError
+
+# The 600M and 1600M shapes are SANA's; nano is our choice.
+VARIANTS: dict[str, dict[str, Any]] = {
+    'nano': dict(num_layers=4, num_attention_heads=4, attention_head_dim=32, num_cross_attention_heads=4, cross_attention_head_dim=32,
+                 cross_attention_dim=128, caption_channels=32, mlp_ratio=2.0),
+    's600m': dict(num_layers=28, num_attention_heads=36, attention_head_dim=32, num_cross_attention_heads=16,
+                  cross_attention_head_dim=72, cross_attention_dim=1152, caption_channels=2304),
+    's1600m': dict(num_layers=20, num_attention_heads=70, attention_head_dim=32, num_cross_attention_heads=20,
+                   cross_attention_head_dim=112, cross_attention_dim=2240, caption_channels=2304),
+}
+
+
+def build_backbone(variant: str, latent_channels: int, path: str | None) -> SanaTransformer2DModel:
+    """A SANA transformer for plain latents: (N, latent_channels, h, w) in and out.
+
+    Args:
+        variant: a key of `VARIANTS`; it gives the shape when there are no pretrained weights.
+        latent_channels: channels of the codec's latent.
+        path: a diffusers folder or hub id with weights (safetensors), or None for a new network.
+
+    Raises:
+        UserError: no transformer at `path`, or one for other latents or of another shape than the variant.
+    """
+    if path is None:
+        return SanaTransformer2DModel(in_channels=latent_channels, out_channels=latent_channels, **VARIANTS[variant])
+    try:
+        backbone = SanaTransformer2DModel.from_pretrained(path, use_safetensors=True)
+    except (OSError, ValueError) as error:
+        where = 'folder' if Path(path).exists() else 'folder or hub id'
+        raise UserError(f'network_g:backbone: no SanaTransformer2DModel in {where} {path!r}: {str(error).splitlines()[0]}') from error
+    if backbone.config.in_channels != latent_channels:
+        raise UserError(f'network_g:backbone: {path!r} takes latents of {backbone.config.in_channels} channels, the codec gives {latent_channels}')
+    return backbone
+
+
+def widen_input(backbone: SanaTransformer2DModel, extra: int) -> None:
+    """Let the backbone's first layer take `extra` more channels behind the latent's; the old columns are kept, the new ones are zero.
+
+    Done by hand because loading with `ignore_mismatched_sizes` would silently drop the pretrained columns.
+    """
+    old = backbone.patch_embed.proj
+    new = nn.Conv2d(old.in_channels + extra, old.out_channels, old.kernel_size, old.stride, bias=old.bias is not None,
+                    device=old.weight.device, dtype=old.weight.dtype)
+    with torch.no_grad():
+        new.weight.zero_()
+        new.weight[:, :old.in_channels] = old.weight
+        if old.bias is not None:
+            new.bias.copy_(old.bias)
+    backbone.patch_embed.proj = new
+    backbone.register_to_config(in_channels=new.in_channels)

@@ -1,0 +1,256 @@
+"""Checks of whole option files, before a run makes any folder. `register.register()` comes first."""
+
+import difflib
+import inspect
+import typing
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from basicsr.utils.registry import (ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY,
+                                    Registry)
+
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between, convert, read_section, unknown_key
+
+Section = dict[str, Any]
+Count = Annotated[int, Between(0)]
+Frequency = Annotated[float, Between(1)]
+LARGEST_SEED = 2**31
+
+
+@dataclass(kw_only=True)
+class HostOptions:
+    """Top level of an option file, read by BasicSR; `prepare` is ours. Sections are checked one by one."""
+
+    name: str
+    model_type: str
+    num_gpu: Count | Literal['auto']
+    manual_seed: Annotated[int, Between(0, LARGEST_SEED)] | None = None
+    datasets: dict[str, dict[str, Any]]
+    path: dict[str, Any]
+    train: dict[str, Any] | None = None
+    val: dict[str, Any] | None = None
+    logger: dict[str, Any] | None = None
+    scale: Any = None
+    dist_params: dict[str, Any] | None = None
+    find_unused_parameters: bool = False
+    prepare: dict[str, Any] | None = None
+
+
+@dataclass(kw_only=True)
+class LoggerOptions:
+    """`logger`."""
+
+    print_freq: Frequency
+    save_checkpoint_freq: Frequency
+    use_tb_logger: bool
+    wandb: dict[str, Any] | None = None
+
+
+@dataclass(kw_only=True)
+class ValHostOptions:
+    """BasicSR's keys of `val`."""
+
+    val_freq: Frequency | None = None
+    save_img: bool
+    metrics: dict[str, dict[str, Any]] | None = None
+    pbar: bool = False
+    suffix: str | None = None
+
+
+@dataclass(kw_only=True)
+class LoaderOptions:
+    """BasicSR's keys of a section under `datasets`."""
+
+    name: str
+    type: str
+    batch_size_per_gpu: Annotated[int, Between(1)] | None = None
+    num_worker_per_gpu: Count | None = None
+    dataset_enlarge_ratio: Annotated[float, Between(1)] = 1
+    prefetch_mode: Literal['cpu', 'cuda'] | None = None
+    num_prefetch_queue: Annotated[int, Between(1)] = 1
+    pin_memory: bool = False
+    persistent_workers: bool = False
+
+
+def check_options(opt: Section, is_train: bool) -> None:
+    """Check everything in `opt` that can be checked without opening data.
+
+    Args:
+        opt: the option file as read, with the changes of the command line.
+        is_train: for training or for test.
+
+    Raises:
+        UserError: unknown key or name, with the nearest valid one; missing key, wrong type or range; or keys that do not go together.
+    """
+    networks = [key for key in opt if str(key).startswith('network_')]
+    ours = is_ours(opt)
+    host = {key: value for key, value in opt.items() if key not in networks} if ours else _only(HostOptions, opt)
+    read_section(HostOptions, host, 'option file', host_keys=('network_g',))
+    model = known('model_type', opt['model_type'], MODEL_REGISTRY)
+    for needed in ('train', 'logger') if is_train else ('val',):
+        if opt.get(needed) is None:
+            raise UserError(f"option file: section '{needed}' is missing")
+    if ours and networks != ['network_g']:
+        found = ', '.join(networks) or 'none'
+        raise UserError(f"option file: {opt['model_type']} needs one network, the section 'network_g'; found: {found}")
+    _check_datasets(opt['datasets'], is_train, opt['num_gpu'])
+    for name in networks:
+        _check_arguments(name, opt[name], ARCH_REGISTRY)
+    _check_path(opt['path'], networks)
+    if opt.get('val') is not None:
+        _check_val(opt['val'], model.ValOptions if ours else None, is_train)
+    if is_train:
+        _check_train(opt, model.Options if ours else None)
+
+
+def check_accumulation(opt: Section) -> None:
+    """Check that optimizer steps end where the run ends and where it saves.
+
+    Raises:
+        UserError: `train:total_iter` or `logger:save_checkpoint_freq` is not a multiple of `train:accumulate`.
+    """
+    accumulate = opt['train'].get('accumulate', 1)
+    for name, key in (('train', 'total_iter'), ('logger', 'save_checkpoint_freq')):
+        if opt[name][key] % accumulate:
+            raise UserError(f'{name}:{key}: {opt[name][key]} is not a multiple of train:accumulate, which is {accumulate}; '
+                            'both count micro-batches')
+
+
+def check_data_paths(opt: Section) -> None:
+    """Check that the data is there.
+
+    Raises:
+        UserError: a path is missing; quotes the section's `made_by`, the command that makes it.
+    """
+    for section, key, name in data_roots(opt):
+        for path in section[key] if isinstance(section[key], list) else [section[key]]:
+            if path is not None and not Path(path).exists():
+                command = section.get('made_by')
+                raise UserError(f"{name}:{key}: '{path}' does not exist{f'; it is made by: {command}' if command else ''}")
+
+
+def data_roots(opt: Section) -> Iterator[tuple[Section, str, str]]:
+    """Each key `dataroot*` under `datasets`: the section it stands in, the key, and the section's name as the user sees it."""
+    def walk(section: Section, name: str) -> Iterator[tuple[Section, str, str]]:
+        for key, value in section.items():
+            if isinstance(value, dict):
+                yield from walk(value, f'{name}:{key}')
+            elif str(key).startswith('dataroot'):
+                yield section, key, name
+
+    return walk(opt['datasets'], 'datasets')
+
+
+def is_ours(opt: Section) -> bool:
+    """Whether the model says by dataclasses which options it reads, as all models of this plugin do."""
+    name = opt.get('model_type')
+    return name in MODEL_REGISTRY.keys() and hasattr(MODEL_REGISTRY.get(name), 'Options')
+
+
+def known(name: str, value: Any, registry: Registry) -> Callable[..., Any]:
+    """What `registry` holds under `value`, the value of option `name`.
+
+    Raises:
+        UserError: nothing; names the nearest.
+    """
+    if value in registry.keys():
+        return registry.get(value)
+    near = difflib.get_close_matches(str(value), list(registry.keys()), n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(sorted(registry.keys()))}"
+    raise UserError(f"{name}: no {registry._name} has the name '{value}'; {hint}")
+
+
+def _check_datasets(datasets: Mapping[str, Section], is_train: bool, num_gpu: int | str) -> None:
+    phases = ('train', 'val') if is_train else ('test', 'val')
+    if is_train and 'train' not in datasets or not datasets:
+        raise UserError(f"datasets: section '{phases[0]}' is missing")
+    names: dict[str, str] = {}
+    for key, section in datasets.items():
+        name, phase = f'datasets:{key}', key.split('_')[0]
+        if phase not in phases or key.startswith('train_'):
+            raise UserError(f"datasets: '{key}' is not the name of a data set here; valid are {phases[0]}, val, val_1, val_2 ...")
+        loader = read_section(LoaderOptions, _only(LoaderOptions, section), name)
+        kind = known(f'{name}:type', loader.type, DATASET_REGISTRY)
+        if loader.name in names:
+            raise UserError(f"{name}:name: '{loader.name}' is the name of {names[loader.name]} already, results would be mixed up")
+        names[loader.name] = name
+        if hasattr(kind, 'read_options'):
+            kind.read_options({**section, 'phase': phase}, name)
+        _check_loader(name, loader, phase, num_gpu)
+
+
+def _check_loader(name: str, loader: LoaderOptions, phase: str, num_gpu: int | str) -> None:
+    if phase == 'train':
+        for key in ('batch_size_per_gpu', 'num_worker_per_gpu'):
+            if getattr(loader, key) is None:
+                raise UserError(f"{name}: key '{key}' is missing (a whole number)")
+    if loader.persistent_workers and (phase != 'train' or not loader.num_worker_per_gpu):
+        raise UserError(f'{name}:persistent_workers: needs workers, and there are none here; remove it')
+    if loader.prefetch_mode == 'cuda' and (num_gpu == 0 or not loader.pin_memory):
+        raise UserError(f"{name}:prefetch_mode: 'cuda' needs a GPU and pin_memory: true; remove it otherwise")
+
+
+def _check_path(path: Section, networks: Collection[str]) -> None:
+    valid = {'resume_state', 'ignore_resume_networks'}
+    for network in {'network_g', 'network_d', *networks}:
+        label = network.removeprefix('network_')
+        valid |= {f'pretrain_{network}', f'pretrain_{network}_made_by', f'param_key_{label}', f'strict_load_{label}'}
+    for key, value in path.items():
+        if key not in valid:
+            raise unknown_key('path', key, valid)
+        hint = {'strict_load': bool, 'ignore_resume': list[str] | None}.get('_'.join(key.split('_')[:2]), str | None)
+        convert(value, hint, f'path:{key}')
+
+
+def _check_val(val: Section, schema: type | None, is_train: bool) -> None:
+    host = read_section(ValHostOptions, _only(ValHostOptions, val), 'val')
+    if is_train and host.val_freq is None:
+        raise UserError("val: key 'val_freq' is missing (a whole number of iterations)")
+    if schema is not None:
+        read_section(schema, val, 'val', host_keys=[field.name for field in fields(ValHostOptions)])
+    for name, section in (host.metrics or {}).items():
+        convert(section.get('better', 'higher'), Literal['higher', 'lower'], f'val:metrics:{name}:better')
+        arguments = {key: value for key, value in section.items() if key != 'better'}
+        _check_arguments(f'val:metrics:{name}', arguments, METRIC_REGISTRY, given=('img', 'img2'))
+
+
+def _check_train(opt: Section, schema: type | None) -> None:
+    train = opt['train']
+    if schema is not None:
+        read_section(schema, train, 'train')
+    elif 'total_iter' not in train:
+        raise UserError("train: key 'total_iter' is missing (a whole number)")
+    for key, section in train.items():
+        if str(key).endswith('_opt') and isinstance(section, dict):
+            _check_arguments(f'train:{key}', section, LOSS_REGISTRY)
+    read_section(LoggerOptions, opt['logger'], 'logger')
+    check_accumulation(opt)
+
+
+def _check_arguments(name: str, section: Any, registry: Registry, given: Collection[str] = ()) -> None:
+    """Check a section with a `type` and arguments for it against its signature; type hints are checked for classes of ours."""
+    if not isinstance(section, dict) or 'type' not in section:
+        raise UserError(f"{name}: key 'type' is missing (the name of a {registry._name})")
+    kind = known(f'{name}:type', section['type'], registry)
+    parameters = {key: entry for key, entry in inspect.signature(kind).parameters.items() if key not in given}
+    open_ended = any(entry.kind is entry.VAR_KEYWORD for entry in parameters.values())
+    named = {key: entry for key, entry in parameters.items() if entry.kind not in (entry.VAR_KEYWORD, entry.VAR_POSITIONAL)}
+    ours = kind.__module__.startswith('glowdeblur_plugin.')
+    hints = typing.get_type_hints(kind.__init__ if inspect.isclass(kind) else kind, include_extras=True) if ours else {}
+    for key, value in section.items():
+        if key == 'type':
+            continue
+        if key not in named and not open_ended:
+            raise unknown_key(name, key, named)
+        if key in hints:
+            convert(value, hints[key], f'{name}:{key}')
+    for key, entry in named.items():
+        if entry.default is entry.empty and key not in section:
+            raise UserError(f"{name}: key '{key}' is missing, {section['type']} needs it")
+
+
+def _only(schema: type, section: Section) -> Section:
+    return {key: value for key, value in section.items() if key in {field.name for field in fields(schema)}}

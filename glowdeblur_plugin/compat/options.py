@@ -1,0 +1,134 @@
+"""The launchers' reading of the command line and the option file, before BasicSR makes any folder."""
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from basicsr.utils import options as stock
+from basicsr.utils import set_random_seed
+
+from glowdeblur_plugin import checks
+from glowdeblur_plugin.compat import allocator, distributed
+from glowdeblur_plugin.compat.option_file import apply_changes, read_option_file
+from glowdeblur_plugin.compat.resume import require_pretrained
+from glowdeblur_plugin.errors import UserError
+
+
+def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any], argparse.Namespace]:
+    """BasicSR's `parse_options`, which the pipelines call first, with every check before it and what the run needs after it.
+
+    Args:
+        root_path: folder under which experiments, results and relative paths of the option file lie.
+
+    Returns:
+        The options, with `manual_seed_drawn` beside BasicSR's own keys, and the command line.
+
+    Raises:
+        UserError: anything in the command line or the option file that is wrong, or data that is missing.
+    """
+    arguments = _command_line()
+    opt = read_option_file(arguments.opt)
+    apply_changes(opt, arguments.force_yml or [])
+    opt['path'] = opt.get('path') or {}
+    checks.check_options(opt, is_train)
+    _set_gpus(opt, arguments.launcher)
+    resolve_paths(opt, Path(root_path))
+    drawn = opt.get('manual_seed') is None
+    distributed.start(arguments.launcher, opt['num_gpu'] != 0, opt.get('dist_params') or {})
+    if drawn:
+        opt['manual_seed'] = distributed.on_first(lambda: random.randint(1, 10000))
+    opt, _ = _stock_parse(opt, arguments, root_path, is_train)
+    opt['manual_seed_drawn'] = drawn
+    if is_train:
+        checks.check_accumulation(opt)
+        _require_apart(Path(arguments.opt), Path(opt['path']['experiments_root']))
+    section = opt.get('prepare')
+    if section is not None:
+        from glowdeblur_plugin.data.packers import prepare
+
+        distributed.on_first(lambda: prepare(section, Path(root_path)))
+    checks.check_data_paths(opt)
+    if not is_train:
+        require_pretrained(opt)
+    return opt, arguments
+
+
+def resolve_paths(opt: dict[str, Any], root: Path) -> None:
+    """Make the relative paths in `opt` absolute, from `root` on: each `dataroot*`, `prepare:out`, and networks and states under `path`."""
+    def resolve(section: dict[str, Any], key: str) -> None:
+        value = section[key]
+        if isinstance(value, str):
+            section[key] = str(root / Path(value).expanduser())
+        elif isinstance(value, list):
+            section[key] = [str(root / Path(entry).expanduser()) for entry in value]
+
+    for section, key, _ in checks.data_roots(opt):
+        resolve(section, key)
+    for key in opt['path']:
+        if key == 'resume_state' or key.startswith('pretrain_network') and not key.endswith('_made_by'):
+            resolve(opt['path'], key)
+    if isinstance(opt.get('prepare'), dict) and 'out' in opt['prepare']:
+        resolve(opt['prepare'], 'out')
+
+
+def _command_line() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument('-opt', required=True, help='option file, YAML')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='pytorch: started by torchrun')
+    parser.add_argument('--auto_resume', action='store_true', help='go on from the newest checkpoint of the experiment')
+    parser.add_argument('--debug', action='store_true', help='validate and save every 8 iterations, log each one')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by launchers')
+    parser.add_argument('--force_yml', nargs='+', metavar='SECTION:KEY=VALUE', help='change options, such as train:total_iter=100')
+    return parser.parse_args()
+
+
+def _set_gpus(opt: dict[str, Any], launcher: str) -> None:
+    present, wanted = torch.cuda.device_count(), opt['num_gpu']
+    if wanted == 'auto':
+        wanted = opt['num_gpu'] = present if launcher != 'none' else min(present, 1)
+    if wanted > 0 and (present == 0 or launcher == 'none' and wanted > present):
+        raise UserError(f'num_gpu: {wanted} is more than the {present} of this machine; use num_gpu: auto, or 0 for the CPU')
+    if wanted > 1 and launcher == 'none' and checks.is_ours(opt):
+        raise UserError(f'num_gpu: {wanted} needs one process for each GPU: torchrun --nproc_per_node {wanted} basicsr/train.py '
+                        '-opt ... --launcher pytorch')
+    if wanted == 0:
+        allocator.keep_memory()
+
+
+def _stock_parse(opt: dict[str, Any], arguments: argparse.Namespace, root_path: str,
+                 is_train: bool) -> tuple[dict[str, Any], argparse.Namespace]:
+    """Let BasicSR fill in what it adds to `opt`, which stands in for the file; the process group has been joined before."""
+    class Given:
+        def __init__(self, stream: Any) -> None:
+            pass
+
+        def get_single_data(self) -> dict[str, Any]:
+            return opt
+
+        def dispose(self) -> None:
+            pass
+
+    command = [sys.argv[0], '-opt', arguments.opt, '--launcher', arguments.launcher]
+    command += [flag for flag, given in (('--auto_resume', arguments.auto_resume), ('--debug', arguments.debug)) if given]
+    with _replaced(sys, argv=command), _replaced(stock, ordered_yaml=lambda: (Given, None), init_dist=lambda *_, **__: None):
+        return stock.parse_options(root_path, is_train)
+
+
+@contextmanager
+def _replaced(target: Any, **values: Any) -> Iterator[None]:
+    before = {name: getattr(target, name) for name in values}
+    vars(target).update(values)
+    try:
+        yield
+    finally:
+        vars(target).update(before)
+
+
+def _require_apart(option_file: Path, folder: Path) -> None:
+    if option_file.resolve().parent == folder.resolve():
+        raise UserError(f"-opt: '{option_file}' lies in the experiment's own folder, where its copy goes; give a copy outside of it")

@@ -1,0 +1,57 @@
+"""What a run must keep from start to end so that resuming it is exact, and its copy in the experiment's folder."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from glowdeblur_plugin.errors import UserError
+
+FILE_NAME = 'run.json'
+OPTION_NAMES = {
+    'seed': 'manual_seed',
+    'batch_size': 'datasets:train:batch_size_per_gpu (times num_gpu without a launcher)',
+    'world_size': 'the number of processes',
+    'accumulate': 'train:accumulate',
+    'dataset': 'the training data set or an option of datasets:train that changes its samples',
+    'iterations_per_epoch': 'the number of iterations in an epoch',
+}
+
+
+def run_record(opt: Mapping[str, Any], loader: DataLoader, iterations_per_epoch: int) -> dict[str, Any]:
+    """Identity of the run that `opt` and its training loader describe: plain numbers and text under the keys of `OPTION_NAMES`."""
+    dataset = loader.dataset
+    fingerprint = dataset.fingerprint() if hasattr(dataset, 'fingerprint') else f'{type(dataset).__name__} of {len(dataset)}'
+    return {'seed': opt['manual_seed'], 'batch_size': loader.batch_size, 'world_size': opt['world_size'],
+            'accumulate': opt['train'].get('accumulate', 1), 'dataset': fingerprint, 'iterations_per_epoch': iterations_per_epoch}
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write `record` as `run.json` into `folder`, whole or not at all."""
+    temporary = folder / f'.{FILE_NAME}.tmp'
+    temporary.write_text(json.dumps(record, indent=2) + '\n')
+    os.replace(temporary, folder / FILE_NAME)
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record in `folder`; empty when there is none that can be read."""
+    try:
+        record = json.loads((folder / FILE_NAME).read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def require_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Check that a run with the record `new` may go on from a checkpoint of a run with the record `old`.
+
+    Raises:
+        UserError: they differ; names what, the old and the new value.
+    """
+    for key, option in OPTION_NAMES.items():
+        if key in old and old[key] != new[key]:
+            raise UserError(f'resume: {option} was {old[key]} when the run started and is {new[key]} now; set it back, '
+                            'or give the new run another name')

@@ -1,0 +1,82 @@
+"""Bytes of a picture file to 8-bit RGB, refusing what other decoders pass in silence."""
+
+import io
+import warnings
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from glowdeblur_plugin.errors import UserError
+
+MAX_PIXELS = 80_000_000
+PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+ORIENTATION_TAG = 0x0112
+FIRST_TRANSPOSED_ORIENTATION = 5
+
+
+def picture_size(data: bytes, name: str) -> tuple[int, int]:
+    """Height and width in pixels from the header alone, as `decode_picture` would give them.
+
+    Raises:
+        UserError: not a picture, or one of more than `MAX_PIXELS` pixels; `name` says which.
+    """
+    header = _open_header(data, name)
+    width, height = header.size
+    if header.format == 'JPEG' and header.getexif().get(ORIENTATION_TAG, 1) >= FIRST_TRANSPOSED_ORIENTATION:
+        width, height = height, width
+    return height, width
+
+
+def decode_picture(data: bytes, name: str) -> np.ndarray:
+    """Decode to uint8 RGB (H, W, 3) in 0..255.
+
+    Grey is repeated to three channels, an alpha channel is dropped, 16 bit is scaled to 8 bit by round(value / 257) so that
+    white stays white, and a JPEG is turned as its EXIF orientation says. JPEG goes through Pillow, because OpenCV gives a
+    truncated one back as a picture; everything else through OpenCV, because Pillow cuts 16-bit RGB to 8 bit.
+
+    Raises:
+        UserError: not a picture, truncated, of another depth, or of more than `MAX_PIXELS` pixels; `name` says which.
+    """
+    header = _open_header(data, name)
+    if header.format == 'JPEG':
+        try:
+            return np.asarray(ImageOps.exif_transpose(header).convert('RGB'))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UserError(f'{name}: cannot be decoded ({error}); replace the file') from None
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise UserError(f'{name}: cannot be decoded ({header.format}, damaged or cut short); replace the file')
+    return _to_rgb8(picture, name)
+
+
+def _open_header(data: bytes, name: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('error', Image.DecompressionBombWarning)
+            header = Image.open(io.BytesIO(data))
+        pixels = header.width * header.height
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        pixels = None
+    except (OSError, ValueError, SyntaxError):
+        raise UserError(f'{name}: not a picture that can be read (found {len(data)} bytes); '
+                        f'readable are {", ".join(PICTURE_SUFFIXES)}') from None
+    if pixels is None or pixels > MAX_PIXELS:
+        found = 'far more' if pixels is None else f'{header.width}x{header.height}'
+        raise UserError(f'{name}: picture is too large, at most {MAX_PIXELS} pixels are read, found {found}')
+    return header
+
+
+def _to_rgb8(picture: np.ndarray, name: str) -> np.ndarray:
+    if picture.dtype == np.uint16:
+        picture = ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if picture.dtype != np.uint8:
+        raise UserError(f'{name}: pictures of 8 or 16 bit are read, found {picture.dtype}')
+    channels = 1 if picture.ndim == 2 else picture.shape[2]
+    if channels <= 2:
+        grey = picture if picture.ndim == 2 else np.ascontiguousarray(picture[..., 0])
+        return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGB)

@@ -1,0 +1,51 @@
+"""Pairs of two simulated domains from the sample photographs: a stand-in for real-captured sets in the fine-tuning quickstart."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from glowdeblur_plugin.data.lmdb_store import LmdbWriter
+from glowdeblur_plugin.data.packers.photographs import is_packed
+from glowdeblur_plugin.data.photographs import TRAIN, VALIDATION, training_photographs, validation_photographs
+from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.randomness import draw_generator
+from glowdeblur_plugin.data.simulate.domains import DOMAINS
+from glowdeblur_plugin.data.simulate.pipeline import simulate
+from glowdeblur_plugin.data.simulate.plan import margin
+
+SET, VERSION = 'photograph_pairs', 1
+STAND_IN_DOMAINS = ('realblur', 'rsblur')
+SPLITS: dict[str, tuple[int, int, Callable[[], dict[str, np.ndarray]]]] = {
+    'train': (len(TRAIN), 4, training_photographs),
+    'val': (len(VALIDATION), 1, validation_photographs),
+}
+
+
+def pack_photograph_pairs(out: Path) -> bool:
+    """Pack `out`/pairs_<domain>_<split>_{lq,gt}.lmdb for the domains `realblur` and `rsblur` and the splits train and val.
+
+    Each photograph less the margin that its blur needs, with four blurs in training and one in validation; always the same pairs.
+
+    Returns:
+        True when something was packed.
+    """
+    packed = [_pack(out, domain, split) for domain in STAND_IN_DOMAINS for split in SPLITS]
+    return any(packed)
+
+
+def _pack(out: Path, domain: str, split: str) -> bool:
+    photographs, blurs, read = SPLITS[split]
+    lq_path, gt_path = (out / f'pairs_{domain}_{split}_{side}.lmdb' for side in ('lq', 'gt'))
+    if all(is_packed(path, SET, VERSION, photographs * blurs) for path in (lq_path, gt_path)):
+        return False
+    edge = margin(DOMAINS[domain])
+    with LmdbWriter(lq_path, SET, VERSION) as lq, LmdbWriter(gt_path, SET, VERSION) as gt:
+        for name, picture in read().items():
+            window = Window(edge, edge, picture.shape[0] - 2 * edge, picture.shape[1] - 2 * edge)
+            for blur in range(blurs):
+                rng = draw_generator(blur, 0, f'{domain} {split} {name}')
+                sample = simulate(picture, window, DOMAINS[domain], rng)
+                lq.put(f'{name}_{blur}', sample.lq)
+                gt.put(f'{name}_{blur}', sample.gt)
+    return True

@@ -1,0 +1,37 @@
+"""The sample photographs as packed sets of sharp pictures: `train.lmdb` and `val.lmdb`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from glowdeblur_plugin.data.lmdb_store import LmdbWriter, read_manifest
+from glowdeblur_plugin.data.photographs import TRAIN, VALIDATION, training_photographs, validation_photographs
+
+SET, VERSION = 'photographs', 1
+
+
+def pack_photographs(out: Path) -> bool:
+    """Pack the photographs of the scikit-image wheel, split by scene, into `out`/train.lmdb and `out`/val.lmdb.
+
+    Returns:
+        True when something was packed, False when both were there.
+    """
+    packed = [_pack(out / 'train.lmdb', len(TRAIN), training_photographs),
+              _pack(out / 'val.lmdb', len(VALIDATION), validation_photographs)]
+    return any(packed)
+
+
+def is_packed(path: Path, set_name: str, version: int, count: int) -> bool:
+    """Whether `path` holds set `set_name` of this version with `count` pictures."""
+    manifest = read_manifest(path)
+    return manifest is not None and (manifest.set, manifest.set_version, manifest.count) == (set_name, version, count)
+
+
+def _pack(path: Path, count: int, photographs: Callable[[], dict[str, np.ndarray]]) -> bool:
+    if is_packed(path, SET, VERSION, count):
+        return False
+    with LmdbWriter(path, SET, VERSION) as writer:
+        for name, picture in photographs().items():
+            writer.put(name, picture)
+    return True

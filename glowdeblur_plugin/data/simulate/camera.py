@@ -1,0 +1,73 @@
+"""The camera: 8-bit pictures to linear light and back, and noise before the response."""
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+Response = Literal['srgb', 'gamma22', 'none']
+
+HIGHLIGHT_START = 0.95
+INVERSE_LEVELS = 65536
+
+
+def to_linear(values: np.ndarray, response: Response) -> np.ndarray:
+    """Undo the camera response: [0, 1] to linear light in [0, 1] (IEC 61966-2-1 for `srgb`, power 2.2 for `gamma22`)."""
+    if response == 'srgb':
+        return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return values ** 2.2 if response == 'gamma22' else values
+
+
+def from_linear(linear: np.ndarray, response: Response) -> np.ndarray:
+    """Apply the camera response: linear light in [0, 1] to [0, 1]; the inverse of `to_linear`."""
+    if response == 'srgb':
+        return np.where(linear <= 0.04045 / 12.92, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return linear ** (1 / 2.2) if response == 'gamma22' else linear
+
+
+@lru_cache
+def linear_table(response: Response) -> np.ndarray:
+    """Linear light of the 256 levels, float32 (256,) in [0, 1]."""
+    return to_linear(np.linspace(0, 1, 256), response).astype(np.float32)
+
+
+def highlight_table(highlights: float) -> np.ndarray:
+    """Factor on the light of a pixel by its grey level, float32 (256,): 1 up to 95 % and from there smoothly up to `highlights`.
+
+    A sharp 8-bit picture has lost how bright its lights were, and blur shows it. All channels take the same factor, so a light
+    keeps its colour. Our choice.
+    """
+    share = np.clip((np.linspace(0, 1, 256) - HIGHLIGHT_START) / (1 - HIGHLIGHT_START), 0, 1)
+    return (1 + (highlights - 1) * share ** 2).astype(np.float32)
+
+
+def add_noise(linear: np.ndarray, white_std: float, read_share: float, rng: np.random.Generator) -> np.ndarray:
+    """Poisson-Gaussian noise in linear light, its Gaussian approximation: variance white_std^2 (x + read_share^2) at light x.
+
+    Args:
+        linear: float32 (H, W, C), clipped to [0, 1].
+        white_std: standard deviation of the photon noise at white, in linear light (full scale is 1).
+        read_share: standard deviation of the read-out noise as a share of `white_std`.
+    """
+    noise = rng.standard_normal(linear.shape, dtype=np.float32)
+    noise *= np.sqrt(linear + np.float32(read_share ** 2))
+    noise *= np.float32(white_std)
+    noise += linear
+    return noise
+
+
+def expose(linear: np.ndarray, response: Response) -> np.ndarray:
+    """Clip linear light to [0, 1], apply the response and round to uint8; same shape.
+
+    Looks the level up by the square root of the light in 65536 steps, which is at most 1/100 level off.
+    """
+    roots = np.sqrt(np.clip(linear, 0, 1))
+    roots *= INVERSE_LEVELS - 1
+    roots += 0.5
+    return np.take(_levels(response), roots.astype(np.uint16))
+
+
+@lru_cache
+def _levels(response: Response) -> np.ndarray:
+    linear = np.linspace(0, 1, INVERSE_LEVELS) ** 2
+    return np.round(255 * from_linear(linear, response)).astype(np.uint8)

@@ -1,0 +1,129 @@
+"""Sharp photographs, blurred on the fly."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from basicsr.utils.registry import DATASET_REGISTRY
+
+from glowdeblur_plugin.data.augment import change_colours, magnified_window, magnify
+from glowdeblur_plugin.data.dataset_base import (CropOptions, DeblurDataset, Symmetry, limit_worker_threads, random_crop,
+                                                 to_tensor)
+from glowdeblur_plugin.data.picture_source import Window, open_source
+from glowdeblur_plugin.data.randomness import draw_generator
+from glowdeblur_plugin.data.simulate.domains import DOMAINS, KINDS, Domain
+from glowdeblur_plugin.data.simulate.motion import flip_motion
+from glowdeblur_plugin.data.simulate.pipeline import simulate
+from glowdeblur_plugin.data.simulate.plan import margin
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between, unknown_key
+
+Range = Annotated[tuple[float, float], Between(0)]
+LONGEST_BLUR = 200
+
+
+@dataclass(kw_only=True)
+class SimulatedBlurOptions(CropOptions):
+    """Keys of a `SimulatedBlurDataset` section.
+
+    Attributes:
+        dataroot_gt: sharp pictures, a packed set (.lmdb) or a folder.
+        domain: name of the blur domain, see `simulate/domains.py`.
+        kinds, blur_length, noise: take the place of the domain's own, see `Domain`; `kinds` is a section of weights.
+        zoom: smallest and largest factor by which a training picture is magnified before it is blurred.
+        change_colours: shuffle and scale the colour channels of a training picture before it is blurred.
+        draws_per_picture: how many blurs validation and test apply to each picture, one after the other.
+    """
+
+    dataroot_gt: str
+    domain: Literal[tuple(DOMAINS)]
+    kinds: dict[str, Annotated[float, Between(0)]] | None = None
+    blur_length: Annotated[tuple[float, float], Between(0, LONGEST_BLUR)] | None = None
+    noise: Range | None = None
+    zoom: Annotated[tuple[float, float], Between(0.1, 10)] | None = None
+    change_colours: bool = False
+    draws_per_picture: Annotated[int, Between(1)] = 1
+
+
+@DATASET_REGISTRY.register()
+class SimulatedBlurDataset(DeblurDataset):
+    """Pairs made from sharp pictures by the blur simulator, with their true motion.
+
+    Training gives random crops with flips; validation and test give whole pictures less the margin that the largest displacement
+    needs, blurred by random numbers that depend on (seed, index) alone.
+    Samples hold `lq`, `gt` (3, H, W), `motion` (3, H, W) in pixels, `motion_known` (True), `domain` (its name) and both paths.
+
+    Raises:
+        UserError: wrong option; missing, damaged or too small picture.
+    """
+
+    Options = SimulatedBlurOptions
+
+    def __init__(self, opt: Mapping[str, Any], section: str | None = None) -> None:
+        super().__init__(opt, section)
+        self.domain = resolve_domain(self.options)
+        self.source = open_source(self.options.dataroot_gt, f'{self.section}:dataroot_gt', self.options.made_by)
+        self.keys = list(self.source.sizes)
+        self.edge = margin(self.domain)
+        self.check_sizes(self.source, self.edge)
+
+    @classmethod
+    def read_options(cls, opt: Mapping[str, Any], section: str) -> SimulatedBlurOptions:
+        options = super().read_options(opt, section)
+        for kind in options.kinds or {}:
+            if kind not in KINDS:
+                raise unknown_key(f'{section}:kinds', kind, KINDS)
+        if options.kinds is not None and sum(options.kinds.values()) <= 0:
+            raise UserError(f'{section}:kinds: all weights are 0; give at least one of {", ".join(KINDS)} a weight above 0')
+        for key in ('blur_length', 'noise', 'zoom'):
+            limits = getattr(options, key)
+            if limits is not None and limits[0] > limits[1]:
+                raise UserError(f'{section}:{key}: {list(limits)} must be [smallest, largest]')
+        return options
+
+    def __len__(self) -> int:
+        return len(self.keys) * (1 if self.training else self.options.draws_per_picture)
+
+    def __getitem__(self, draw: int) -> dict[str, Any]:
+        limit_worker_threads()
+        key = self.keys[draw % len(self.keys)]
+        rng = draw_generator(self.options.seed, draw, 'simulated blur')
+        sample = simulate(*self._picture(key, rng), self.domain, rng)
+        lq, gt, motion = sample.lq, sample.gt, sample.motion
+        if self.training:
+            symmetry = Symmetry(self.options, rng)
+            lq, gt = symmetry(lq), symmetry(gt)
+            motion = flip_motion(motion, symmetry.horizontal, symmetry.vertical, symmetry.transpose)
+        path = self.source.describe(key)
+        if not self.training and self.options.draws_per_picture > 1:
+            path = f'{path}_{draw // len(self.keys)}'
+        return {
+            'lq': to_tensor(lq, self.options.dtype), 'gt': to_tensor(gt, self.options.dtype), 'motion': torch.from_numpy(motion),
+            'motion_known': True, 'domain': self.options.domain, 'lq_path': path, 'gt_path': path,
+        }
+
+    def _picture(self, key: str, rng: np.random.Generator) -> tuple[np.ndarray, Window]:
+        """The sharp picture, or what augmentation makes of a part of it, and the window that is to be rendered."""
+        size = self.source.sizes[key]
+        if not self.training:
+            return self.source.read(key), Window(self.edge, self.edge, size[0] - 2 * self.edge, size[1] - 2 * self.edge)
+        if self.options.zoom is None and not self.options.change_colours:
+            return self.source.read(key), random_crop(size, self.options.gt_size, self.edge, rng)
+        side = self.options.gt_size + 2 * self.edge
+        picture = self.source.read(key, magnified_window(size, side, self.options.zoom or (1.0, 1.0), rng))
+        picture = magnify(picture, side)
+        if self.options.change_colours:
+            picture = change_colours(picture, rng)
+        return picture, Window(self.edge, self.edge, self.options.gt_size, self.options.gt_size)
+
+    def fingerprint(self) -> str:
+        return self.hash_of([self.source], asdict(self.domain))
+
+
+def resolve_domain(options: SimulatedBlurOptions) -> Domain:
+    """The domain named by the options, with the options' own kinds, blur length and noise where they are given."""
+    own = {key: getattr(options, key) for key in ('kinds', 'blur_length', 'noise') if getattr(options, key) is not None}
+    return dataclasses.replace(DOMAINS[options.domain], **own)

@@ -1,0 +1,72 @@
+"""Pictures for people: labelled strips and motion maps, as uint8 RGB arrays (H, W, 3)."""
+
+import math
+
+import cv2
+import numpy as np
+
+BAR = 22
+GAP = 4
+
+
+def labelled_strip(panels: list[tuple[str, np.ndarray]]) -> np.ndarray:
+    """Pictures of equal height side by side, each under a bar with its label.
+
+    Args:
+        panels: (label, uint8 RGB picture (H, W, 3)).
+
+    Returns:
+        uint8 RGB picture (H + bar, sum of widths + gaps, 3).
+    """
+    columns = []
+    for index, (label, picture) in enumerate(panels):
+        bar = np.full((BAR, picture.shape[1], 3), 255, np.uint8)
+        cv2.putText(bar, label, (4, BAR - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+        if index:
+            columns.append(np.full((picture.shape[0] + BAR, GAP, 3), 255, np.uint8))
+        columns.append(np.concatenate([bar, picture]))
+    return np.concatenate(columns, axis=1)
+
+
+def motion_colours(motion: np.ndarray, longest: float) -> np.ndarray:
+    """A blur tensor (3, h, w) as colours: hue = direction (0 to 180 degrees), saturation = how directed the blur is, brightness = length / `longest`."""
+    directed = np.hypot(motion[0], motion[1])
+    length = directed + np.maximum(motion[2], 0)
+    hue = np.degrees(np.arctan2(motion[1], motion[0])) % 360 / 2
+    saturation = directed / np.maximum(length, 1e-6)
+    value = np.clip(length / max(longest, 1e-6), 0, 1)
+    hsv = np.stack([hue, saturation * 255, value * 255], axis=-1).astype(np.uint8)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+
+
+def motion_arrows(picture: np.ndarray, motion: np.ndarray, every: int = 24) -> np.ndarray:
+    """The picture, dimmed, with the blur drawn on it: each segment lies along the blur and is as long as it, D + L_minor pixels.
+
+    Args:
+        picture: uint8 RGB (H, W, 3).
+        motion: blur tensor (3, h, w) in pixels, on any grid.
+        every: pixels between segments.
+    """
+    canvas = picture // 2 + 96
+    height, width = picture.shape[:2]
+    for y in range(every // 2, height, every):
+        for x in range(every // 2, width, every):
+            cosine, sine, minor = motion[:, y * motion.shape[1] // height, x * motion.shape[2] // width]
+            angle = math.atan2(sine, cosine) / 2
+            half = (math.hypot(cosine, sine) + max(minor, 0)) / 2
+            shift = np.array([math.cos(angle), math.sin(angle)]) * half
+            start, end = np.array([x, y]) - shift, np.array([x, y]) + shift
+            cv2.line(canvas, tuple(map(round, start)), tuple(map(round, end)), (200, 0, 0), 1, cv2.LINE_AA)
+    return canvas
+
+
+def motion_panel(picture: np.ndarray, estimate: np.ndarray, truth: np.ndarray | None) -> np.ndarray:
+    """Estimated, and where known true, blur of a blurry picture: segments on the picture and colours beside them, as one strip."""
+    longest = max(float(np.hypot(*m[:2]).max() + m[2].max()) for m in (estimate, truth) if m is not None)
+    size = picture.shape[1::-1]
+    panels = []
+    for label, motion in (('estimated', estimate), ('true', truth)):
+        if motion is not None:
+            colours = cv2.resize(motion_colours(motion, longest), size, interpolation=cv2.INTER_NEAREST)
+            panels += [(f'{label} blur', motion_arrows(picture, motion)), (f'{label}, longest {longest:.0f} px', colours)]
+    return labelled_strip(panels)

@@ -1,0 +1,116 @@
+"""Checkpoints of a model: BasicSR's files for resuming, safetensors and JSON for everyone else."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from basicsr.models.base_model import BaseModel
+from basicsr.utils.dist_util import master_only
+from torch import nn
+
+from glowdeblur_plugin import __version__
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.models import checkpoints
+from glowdeblur_plugin.models.options import DeblurTrainOptions
+
+
+class CheckpointedModel(BaseModel):
+    """Saves and resumes a model with the attributes named here, which a subclass sets.
+
+    Attributes:
+        train_options: the section `train`.
+        net_g, net_g_ema: the network and its moving average, None where there is none.
+        optimizer_g: the optimizer.
+        grad_norm: norm of the gradient at the newest step, None before the first.
+        iteration: micro-batches done.
+        best_metric_results: best means so far, by data set and metric.
+    """
+
+    train_options: DeblurTrainOptions
+    net_g: nn.Module
+    net_g_ema: nn.Module | None
+    optimizer_g: torch.optim.Optimizer
+    grad_norm: torch.Tensor | None
+    iteration: int
+    best_metric_results: dict[str, dict[str, Any]]
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the run goes on from a training state."""
+        return bool(self.opt['path'].get('resume_state'))
+
+    @property
+    def bare_net(self) -> nn.Module:
+        """The trained network without its distributed wrapper."""
+        return self.get_bare_model(self.net_g)
+
+    def extra_state(self) -> dict[str, Any]:
+        """What a method adds to the training state: tensors and plain values only."""
+        return {}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what `extra_state` gave."""
+
+    @master_only
+    def save(self, epoch: int, current_iter: int) -> None:
+        """Write the networks and then the training state of `current_iter`, and prune old ones; -1 is BasicSR's end of training.
+
+        At the end `net_g_latest.*` is written, and the checkpoint of the last iteration where there is none yet.
+
+        Raises:
+            UserError: a file cannot be written, or the weights are no longer finite numbers.
+        """
+        if self.grad_norm is not None and not torch.isfinite(self.grad_norm):
+            raise UserError(f'iteration {self.iteration}: the gradient is not finite, the weights are lost and are not saved; '
+                            'lower train:optim_g:lr and go on with --auto_resume')
+        states = Path(self.opt['path']['training_states'])
+        if current_iter == -1:
+            self._save_network('latest')
+            epoch = max(self.iteration - 1, 0) // self.opt['run']['iterations_per_epoch']
+            if (states / f'{self.iteration}.state').exists():
+                return
+        self._save_network(str(self.iteration))
+        state = {'epoch': epoch, 'iter': self.iteration, 'optimizers': [self.optimizer_g.state_dict()], 'schedulers': [],
+                 'run': self.opt['run'], 'best': self.best_metric_results, 'extra': self.extra_state()}
+        checkpoints.write_whole(states / f'{self.iteration}.state', lambda path: torch.save(state, path))
+        if self.train_options.keep_checkpoints is not None:
+            checkpoints.prune(Path(self.opt['path']['models']), states, self.iteration, self.train_options.keep_checkpoints)
+
+    def _save_network(self, label: str) -> None:
+        weights = {'params': self.bare_net.state_dict()}
+        if self.net_g_ema is not None:
+            weights['params_ema'] = self.net_g_ema.state_dict()
+        config = {'model_type': self.opt['model_type'], 'network_g': self.opt['network_g'], 'iteration': self.iteration,
+                  'weights': list(weights)[-1], 'glowdeblur_plugin': __version__}
+        checkpoints.save_network_files(Path(self.opt['path']['models']), f'net_g_{label}', weights, config)
+
+    def resume_training(self, resume_state: dict[str, Any]) -> None:
+        """Take back the optimizer and the method's state; learning rate, weight decay and betas stay those of the option file.
+
+        Raises:
+            UserError: the state belongs to other trained parameters.
+        """
+        groups = self.optimizer_g.param_groups
+        settings = [{key: value for key, value in group.items() if key != 'params'} for group in groups]
+        try:
+            self.optimizer_g.load_state_dict(resume_state['optimizers'][0])
+        except (KeyError, IndexError, ValueError) as error:
+            state = self.opt['path'].get('resume_state')
+            raise UserError(f"training state '{state}' does not fit this network: {error}") from error
+        for group, own in zip(self.optimizer_g.param_groups, settings):
+            group.update(own)
+        self.iteration = resume_state['iter']
+        self.best_metric_results = resume_state.get('best', {})
+        self.load_extra_state(resume_state.get('extra', {}))
+
+    def load_pretrained(self, network: nn.Module, param_key: str | None) -> None:
+        """Load entry `param_key` of `path:pretrain_network_g`, which BasicSR points to our checkpoint when a run is resumed.
+
+        Raises:
+            UserError: see `checkpoints.read_weights` and `checkpoints.load_weights`.
+        """
+        path = self.opt['path'].get('pretrain_network_g')
+        if path is not None:
+            weights = checkpoints.read_weights(Path(path), param_key)
+            strict = self.resumed or self.opt['path'].get('strict_load_g', True)
+            checkpoints.load_weights(network, weights, Path(path), strict)

@@ -1,0 +1,44 @@
+"""Exponential moving average of a network's weights."""
+
+import torch
+from torch import nn
+
+
+def decay_at(step: int, decay: float) -> float:
+    """Decay of the update after optimizer step `step` (1, 2, ...): min(decay, (1 + n) / (10 + n)) with n = step - 1 updates done.
+
+    The warm-up forgets the untrained weights at once (as TensorFlow's ExponentialMovingAverage with `num_updates`).
+    """
+    return min(decay, step / (9 + step))
+
+
+class WeightAverage:
+    """Keeps `average` at the moving average of `source`: its trained parameters and its saved floating-point buffers.
+
+    Other buffers (counters, constants that are not saved) are copied; frozen parameters are left as they are.
+
+    Args:
+        source: the network that is trained, not wrapped.
+        average: a deep copy of it.
+        decay: see `decay_at`.
+    """
+
+    def __init__(self, source: nn.Module, average: nn.Module, decay: float) -> None:
+        self.decay = decay
+        trained = {name for name, parameter in source.named_parameters() if parameter.requires_grad}
+        saved = set(average.state_dict())
+        targets = {**dict(average.named_parameters()), **dict(average.named_buffers())}
+        self._averaged: list[tuple[torch.Tensor, torch.Tensor]] = [
+            (targets[name], value) for name, value in source.named_parameters() if name in trained]
+        self._copied: list[tuple[torch.Tensor, torch.Tensor]] = []
+        for name, value in source.named_buffers():
+            pairs = self._averaged if name in saved and value.is_floating_point() else self._copied
+            pairs.append((targets[name], value))
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after optimizer step `step`: average <- d average + (1 - d) source, d = decay_at(step)."""
+        averages, values = zip(*self._averaged)
+        torch._foreach_lerp_(averages, values, 1 - decay_at(step, self.decay))
+        for target, value in self._copied:
+            target.copy_(value)

@@ -1,0 +1,114 @@
+"""Restoring one picture with GLOWDeblur, and all that is measured and drawn about it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from basicsr.metrics import calculate_psnr, calculate_ssim
+from basicsr.utils import tensor2img
+from torch import Tensor
+
+from glowdeblur_plugin.archs.glowdeblur_arch import Condition, GLOWDeblur
+from glowdeblur_plugin.archs.padding import pad_to_multiple
+from glowdeblur_plugin.diffusion.sampler import sample_flow
+from glowdeblur_plugin.drawing import labelled_strip, motion_panel
+from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
+from glowdeblur_plugin.options import Between
+
+
+@dataclass(kw_only=True)
+class RestorationSettings:
+    """How a picture is restored.
+
+    Attributes:
+        steps: velocity evaluations from pure noise.
+        warm_sigma: noise level of the warm start around the aligned feature.
+        warm_steps: velocity evaluations from there.
+    """
+
+    steps: Annotated[int, Between(1)] = 20
+    warm_sigma: Annotated[float, Between(0.001, 1)] = 0.5
+    warm_steps: Annotated[int, Between(1)] = 4
+
+
+def restore(net: GLOWDeblur, condition: Condition, noise: Tensor, steps: int, start: float = 1.0) -> Tensor:
+    """Sample a latent under `condition` from `noise` (N, C, h, w) and decode it: pictures (N, 3, H, W), not clamped.
+
+    A `start` below 1 begins at that noise level around the aligned feature.
+    """
+    guess = condition.aligned if start < 1 else None
+    latent = sample_flow(lambda noised, sigma: net.velocity(noised, sigma, condition), noise, steps, start, guess)
+    return net.decode(latent)
+
+
+def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings, full: bool) -> dict[str, Tensor | float]:
+    """Restore the picture of a batch of one; the true motion is compared with, never given to the network.
+
+    Args:
+        net: in eval mode.
+        batch: `lq` (1, 3, H, W) in [0, 1], any size; `gt` and `motion` where known.
+        generator: gives the noise, the same for all ways of restoring.
+        settings: steps and starts.
+        full: also the other ways of restoring, their figures, a strip and a motion panel (needs `gt`).
+
+    Returns:
+        `restored`, and in a full report `strip` and `blur` (1, 3, h, w) and the figures of `summary.json` by name.
+    """
+    lq, size = batch['lq'], batch['lq'].shape[-2:]
+
+    def cut(picture: Tensor) -> Tensor:
+        return picture[..., :size[0], :size[1]].float().clamp(0, 1)
+
+    padded = pad_to_multiple(lq, net.size_multiple)
+    condition = net.condition(padded)
+    noise = torch.randn(condition.aligned.shape, generator=generator, device=generator.device).to(lq.device)
+    restored = cut(restore(net, condition, noise, settings.steps))
+    if not full:
+        return {'restored': restored}
+    ways = {
+        'blurry': lq,
+        'prereconstruction': cut(condition.prereconstruction),
+        'prereconstruction_codec': cut(net.decode(net.encode(condition.prereconstruction))),
+        'restored': restored,
+        'restored_warm': cut(restore(net, condition, noise, settings.warm_steps, settings.warm_sigma)),
+        'restored_nocond': cut(restore(net, condition.zeroed(), noise, settings.steps)),
+        'codec': cut(net.decode(net.encode(pad_to_multiple(batch['gt'], net.size_multiple)))),
+    }
+    figures = _figures(ways, batch['gt'])
+    figures['psnr_restored_to_prereconstruction'] = _psnr(restored, ways['prereconstruction_codec'])
+    motion, truth = condition.motion.float(), None
+    if 'motion' in batch and bool(batch.get('motion_known', True)):
+        truth = batch['motion']
+        cells = [length // net.motion.cell for length in size]
+        inner = [length * net.motion.cell for length in cells]
+        motion, truth = motion[..., :cells[0], :cells[1]], truth[..., :inner[0], :inner[1]]
+        figures['motion_error'] = calculate_motion_error(motion, truth)
+        figures['motion_error_zero'] = calculate_motion_error(torch.zeros_like(motion), truth)
+    strip = labelled_strip([(label, _bytes(ways[way])) for label, way in (('blurry', 'blurry'), ('pre-reconstruction', 'prereconstruction'),
+                                                                         (f'restored, {settings.steps} steps', 'restored'))]
+                           + [('sharp', _bytes(batch['gt']))])
+    panel = motion_panel(_bytes(lq), motion[0].cpu().numpy(), None if truth is None else _pooled(truth, motion))
+    return {'restored': restored, 'strip': _tensor(strip), 'blur': _tensor(panel), **figures}
+
+
+def _figures(ways: dict[str, Tensor], sharp: Tensor) -> dict[str, float]:
+    figures = {f'psnr_{way}': _psnr(picture, sharp) for way, picture in ways.items()}
+    figures |= {f'ssim_{way}': float(calculate_ssim(tensor2img(picture), tensor2img(sharp), crop_border=0)) for way, picture in ways.items()}
+    return figures
+
+
+def _psnr(picture: Tensor, sharp: Tensor) -> float:
+    return float(calculate_psnr(tensor2img(picture), tensor2img(sharp), crop_border=0))
+
+
+def _pooled(truth: Tensor, motion: Tensor) -> np.ndarray:
+    return torch.nn.functional.adaptive_avg_pool2d(truth, motion.shape[-2:])[0].cpu().numpy()
+
+
+def _bytes(picture: Tensor) -> np.ndarray:
+    return np.ascontiguousarray(tensor2img(picture)[..., ::-1])
+
+
+def _tensor(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255

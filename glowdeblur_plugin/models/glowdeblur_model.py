@@ -1,0 +1,150 @@
+"""Training and testing of GLOWDeblur through BasicSR's loop."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from basicsr.losses import build_loss
+from basicsr.utils import get_root_logger
+from basicsr.utils.registry import MODEL_REGISTRY
+from torch import Tensor
+
+from glowdeblur_plugin.diffusion.flow import training_sigmas
+from glowdeblur_plugin.models.deblur_model import DeblurModel
+from glowdeblur_plugin.models.flow_record import FlowRecord
+from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
+from glowdeblur_plugin.models.glowdeblur_summary import write_summary
+from glowdeblur_plugin.models.options import DeblurTrainOptions
+from glowdeblur_plugin.options import Between, read_section
+from glowdeblur_plugin.resources import PeakMemory, process_seconds
+
+HOST_VAL_KEYS = ('val_freq', 'save_img', 'metrics', 'pbar', 'suffix')
+
+
+@dataclass(kw_only=True)
+class GLOWDeblurTrainOptions(DeblurTrainOptions):
+    """`train` of GLOWDeblurModel.
+
+    Attributes:
+        warmup_phase_share: share of total_iter that trains pre-reconstruction, alignment and motion alone before the flow joins them.
+        flow_draws: noise draws per picture and iteration; the costly picture parts run once for all of them.
+        motion_drop: probability with which a sample's motion map is zeroed before the backbone.
+        pixel_opt, frequency_opt: losses of the pre-reconstruction, as BasicSR's sections of type and arguments.
+        motion_opt: loss of the motion estimator, on samples whose motion is known.
+        align_weight: factor on the mean square error of the aligned feature against the sharp picture's latent.
+        flow_weight: factor on the flow matching loss, the mean square of the velocity's error in the target's unit.
+
+    The paper names none of these; terms and factors are our choice.
+    """
+
+    warmup_phase_share: Annotated[float, Between(0, 0.9)] = 0.0
+    flow_draws: Annotated[int, Between(1)] = 1
+    motion_drop: Annotated[float, Between(0, 1)] = 0.1
+    pixel_opt: dict[str, Any] = field(default_factory=lambda: {'type': 'L1Loss', 'loss_weight': 1.0})
+    frequency_opt: dict[str, Any] | None = field(default_factory=lambda: {'type': 'FrequencyL1Loss', 'loss_weight': 0.1})
+    motion_opt: dict[str, Any] = field(default_factory=lambda: {'type': 'BlurTensorLoss', 'loss_weight': 1.0})
+    align_weight: Annotated[float, Between(0)] = 1.0
+    flow_weight: Annotated[float, Between(0)] = 1.0
+
+
+@dataclass(kw_only=True)
+class GLOWDeblurValOptions(RestorationSettings):
+    """`val` of GLOWDeblurModel: how pictures are restored.
+
+    Attributes:
+        full_report: also restore from a warm start, without the condition, and through the codec alone, and draw strips and motion maps.
+    """
+
+    full_report: bool = False
+
+
+@MODEL_REGISTRY.register()
+class GLOWDeblurModel(DeblurModel):
+    """GLOWDeblur in BasicSR's loop: blur pattern pretraining (stage I), joint fine-tuning (stage II) and testing.
+
+    The first `warmup_phase_share` of the run trains the picture parts alone; then flow matching joins. Validation and test never see the
+    true motion: it is only compared with the estimate. The last validation of a training run writes `summary.json` into the experiment's folder.
+    """
+
+    Options = GLOWDeblurTrainOptions
+    ValOptions = GLOWDeblurValOptions
+    find_unused_parameters = True
+
+    def __init__(self, opt: dict[str, Any]) -> None:
+        self.memory = PeakMemory()
+        self.val_options = read_section(self.ValOptions, opt.get('val'), 'val', HOST_VAL_KEYS)
+        super().__init__(opt)
+
+    def init_training_settings(self) -> None:
+        """Losses and the record of the flow loss, besides what every model sets up."""
+        super().init_training_settings()
+        options = self.train_options
+        self.cri_pixel = build_loss(options.pixel_opt)
+        self.cri_frequency = build_loss(options.frequency_opt) if options.frequency_opt else None
+        self.cri_motion = build_loss(options.motion_opt)
+        self.flow_starts = int(options.total_iter * options.warmup_phase_share)
+        self.flow_record = FlowRecord(self.flow_starts, options.total_iter)
+        self.seconds_before = 0.0
+
+    def compute_losses(self, generator: torch.Generator, current_iter: int) -> dict[str, Tensor]:
+        """The weighted terms of one micro-batch: l_pixel, l_frequency, l_align, l_motion and, once the flow has joined, l_flow."""
+        options, batch = self.train_options, self.batch
+        with_flow = current_iter > self.flow_starts
+        output = self.net_g(batch['lq'], batch['gt'], **(self._draw(generator) if with_flow else {}))
+        picture = output['prereconstruction'].float()
+        losses = {
+            'l_pixel': self.cri_pixel(picture, batch['gt']),
+            'l_align': options.align_weight * (output['aligned'].float() - output['latent'].float()).square().mean(),
+        }
+        if self.cri_frequency is not None:
+            losses['l_frequency'] = self.cri_frequency(picture, batch['gt'])
+        if 'motion' in batch:
+            losses['l_motion'] = self.cri_motion(output['motion'].float(), batch['motion'], batch['motion_known'])
+        if with_flow:
+            flow = output['flow_error'].float().square().mean()
+            self.flow_record.add(current_iter, flow.detach())
+            losses['l_flow'] = options.flow_weight * flow
+        return losses
+
+    def _draw(self, generator: torch.Generator) -> dict[str, Tensor]:
+        net, device = self.bare_net, generator.device
+        count, _, height, width = self.batch['lq'].shape
+        draws = count * self.train_options.flow_draws
+        shape = (draws, net.latent_channels, height // net.compression, width // net.compression)
+        keep = torch.rand(count, generator=generator, device=device) >= self.train_options.motion_drop
+        return {'sigma': training_sigmas(draws, generator), 'noise': torch.randn(shape, generator=generator, device=device), 'keep_motion': keep.float()}
+
+    def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> dict[str, Tensor | float]:
+        """Restore one picture; figures and pictures as `glowdeblur_evaluation.evaluate` gives them."""
+        return evaluate(self.evaluation_network(), batch, generator, self.val_options, self.val_options.full_report and 'gt' in batch)
+
+    def after_validation(self, dataset_name: str, rows: list[dict[str, Any]], current_iter: int | str, tb_logger: Any) -> None:
+        """At the end of a training run with a full report: write summary.json."""
+        if self.is_train and self.val_options.full_report and self.iteration == self.train_options.total_iter:
+            first, last = self.flow_record.means()
+            settings = self.val_options
+            facts = {'restored_steps': settings.steps, 'restored_warm_sigma': settings.warm_sigma, 'restored_warm_steps': settings.warm_steps,
+                     'loss_flow_first': first, 'loss_flow_last': last, 'iterations': self.iteration,
+                     'seconds': round(self.seconds_before + process_seconds(), 1), 'peak_memory_mb': round(self.memory.look()),
+                     'device': str(self.device)}
+            path = write_summary(Path(self.opt['path']['experiments_root']), rows, facts)
+            get_root_logger().info(f'Summary of the run: {path}')
+
+    def save_pictures(self, dataset_name: str, path: str, pictures: dict[str, Tensor], current_iter: int | str, tb_logger: Any,
+                      save_img: bool) -> None:
+        """As every model does, and strip and motion panel to TensorBoard."""
+        super().save_pictures(dataset_name, path, pictures, current_iter, tb_logger, save_img)
+        if tb_logger:
+            for name in ('strip', 'blur'):
+                if name in pictures:
+                    tb_logger.add_image(f'{dataset_name}/{Path(path).stem}/{name}', pictures[name][0].cpu(), current_iter)
+
+    def extra_state(self) -> dict[str, Any]:
+        """What a resumed run needs beyond weights and optimizer: the flow losses recorded and the seconds spent so far."""
+        return {'flow_record': self.flow_record.state(), 'seconds': self.seconds_before + process_seconds()}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """The way back from `extra_state`."""
+        self.flow_record.load(state['flow_record'])
+        self.seconds_before = state['seconds']

@@ -1,0 +1,58 @@
+"""The sections `train` and `val` that all our models share."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from glowdeblur_plugin.options import Between
+
+BELOW_ONE = 0.999999
+
+
+@dataclass(kw_only=True)
+class OptimizerOptions:
+    """`train:optim_g`: AdamW with the learning rate at its peak and the decoupled weight decay."""
+
+    type: Literal['AdamW'] = 'AdamW'
+    lr: Annotated[float, Between(0)]
+    weight_decay: Annotated[float, Between(0)] = 0.0
+    betas: Annotated[tuple[float, float], Between(0, BELOW_ONE)] = (0.9, 0.999)
+
+
+@dataclass(kw_only=True)
+class SchedulerOptions:
+    """`train:scheduler`: warm-up as a share of all steps, then a cosine down to `final_lr_ratio` of the peak."""
+
+    type: Literal['CosineWithWarmup'] = 'CosineWithWarmup'
+    warmup_share: Annotated[float, Between(0, 1)] = 0.0
+    final_lr_ratio: Annotated[float, Between(0, 1)] = 0.0
+
+
+HOST_VAL_KEYS = ('val_freq', 'save_img', 'metrics', 'pbar', 'suffix')
+
+
+@dataclass(kw_only=True)
+class DeblurValOptions:
+    """`val`: none beside BasicSR's own keys (`HOST_VAL_KEYS`); a method that has its own gives another dataclass."""
+
+
+@dataclass(kw_only=True)
+class DeblurTrainOptions:
+    """`train`: what every method reads; a method's own keys are added by a subclass.
+
+    Attributes:
+        total_iter: micro-batches of the whole run, a multiple of `accumulate`.
+        accumulate: micro-batches whose gradients make one step of the optimizer.
+        precision: arithmetic of the forward pass; weights, losses and optimizer stay in float32.
+        ema_decay: decay of the weights' moving average at each step, 0 for none.
+        grad_clip: largest norm of the whole gradient, None for no clipping.
+        keep_checkpoints: how many of the newest pairs of net and state stay, None for all.
+    """
+
+    total_iter: Annotated[int, Between(1)]
+    optim_g: OptimizerOptions
+    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
+    accumulate: Annotated[int, Between(1)] = 1
+    precision: Literal['fp32', 'bf16'] = 'fp32'
+    ema_decay: Annotated[float, Between(0, BELOW_ONE)] = 0.0
+    grad_clip: Annotated[float, Between(1e-12)] | None = None
+    keep_checkpoints: Annotated[int, Between(1)] | None = 3

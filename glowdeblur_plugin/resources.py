@@ -1,0 +1,57 @@
+"""How long the process has run and how much memory it has taken."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+_IMPORTED = time.monotonic()
+
+
+def process_seconds() -> float:
+    """Seconds since this process started (since the first import of this module where the system does not tell)."""
+    try:
+        fields = Path('/proc/self/stat').read_text().rsplit(')', 1)[1].split()
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf('SC_CLK_TCK')
+    except (OSError, IndexError, ValueError, AttributeError):
+        return time.monotonic() - _IMPORTED
+
+
+class PeakMemory:
+    """Watches the memory of this process and its children (the loader's workers) from a thread and keeps the largest sum.
+
+    The sum is of proportional set sizes where the system gives them, so pages that forked workers share count once.
+    """
+
+    def __init__(self, interval: float = 2.0) -> None:
+        self.megabytes = 0.0
+        self._interval = interval
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            self.look()
+            time.sleep(self._interval)
+
+    def look(self) -> float:
+        """Measure now; returns the largest sum so far in megabytes (2**20 bytes)."""
+        self.megabytes = max(self.megabytes, sum(_megabytes(process) for process in _family(os.getpid())))
+        return self.megabytes
+
+
+def _family(process: int) -> list[int]:
+    family = [process]
+    try:
+        for children in Path(f'/proc/{process}/task').glob('*/children'):
+            family += [member for child in children.read_text().split() for member in _family(int(child))]
+    except OSError:
+        pass
+    return family
+
+
+def _megabytes(process: int) -> float:
+    try:
+        lines = Path(f'/proc/{process}/smaps_rollup').read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith('Pss:')) / 1024
+    except (OSError, StopIteration, ValueError):
+        return 0.0

@@ -1,0 +1,40 @@
+"""Installation of glowdeblur_plugin; the packages are listed by name so that the launchers' folder `basicsr/` stays out of the wheel."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'glowdeblur_plugin' / '__init__.py').read_text()).group(1)
+
+BASELINES = ['spandrel>=0.4.1,<0.5', 'spandrel-extra-arches>=0.2,<0.3']
+
+setup(
+    name='glowdeblur_plugin',
+    version=VERSION,
+    description='Generative real-world image deblurring (GLOWDeblur) as a plugin for BasicSR',
+    long_description=(ROOT / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
+    python_requires='>=3.11,<3.13',
+    packages=find_packages(include=['glowdeblur_plugin', 'glowdeblur_plugin.*']),
+    entry_points={'console_scripts': ['glowdeblur=glowdeblur_plugin.cli:main']},
+    install_requires=[
+        'basicsr==1.4.2',
+        'torch>=2.6',
+        'torchvision>=0.21',
+        'diffusers>=0.36,<0.43',
+        'mmengine>=0.10.5,<0.11',
+        'lmdb>=1.6',
+        'opencv-python>=4.9',
+        'numpy>=1.26',
+        'pyyaml>=6.0',
+        'safetensors>=0.4.5',
+        'scikit-image>=0.22',
+        'tensorboard>=2.16',
+    ],
+    extras_require={
+        'baselines': BASELINES,
+        'test': ['pytest>=8.0', 'build>=1.2', *BASELINES],
+    },
+)

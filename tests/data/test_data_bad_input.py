@@ -1,0 +1,127 @@
+"""What a user can give wrong: one line that names the option or the file, what was found and what would be right."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from glowdeblur_plugin.data.bpp_mixture_dataset import BPPMixtureDataset
+from glowdeblur_plugin.data.paired_lmdb_dataset import PairedLMDBDataset
+from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
+from glowdeblur_plugin.errors import UserError
+
+
+def refused(action, *parts: str) -> None:
+    with pytest.raises(UserError) as caught:
+        action()
+    message = str(caught.value)
+    assert '\n' not in message
+    for part in parts:
+        assert part in message, message
+
+
+def simulated(photographs: Path, **changes: Any) -> dict[str, Any]:
+    section = {'name': 's', 'type': 'SimulatedBlurDataset', 'phase': 'train', 'dataroot_gt': str(photographs / 'train.lmdb'),
+               'domain': 'gopro', 'gt_size': 32}
+    section.update(changes)
+    return {key: value for key, value in section.items() if value != 'absent'}
+
+
+def paired(folders: Path, **changes: Any) -> dict[str, Any]:
+    return {'name': 'p', 'type': 'PairedLMDBDataset', 'phase': 'train', 'dataroot_lq': str(folders / 'lq'),
+            'dataroot_gt': str(folders / 'gt'), 'gt_size': 16, **changes}
+
+
+@pytest.mark.parametrize(('change', 'parts'), [
+    ({'gtsize': 5}, ("datasets:train: unknown key 'gtsize'", "'gt_size'")),
+    ({'gt_size': 'large'}, ('datasets:train:gt_size', "'large'")),
+    ({'gt_size': 'absent'}, ("key 'gt_size' is missing",)),
+    ({'gt_size': 8}, ('gt_size', 'at least 16')),
+    ({'domain': 'gopr'}, ('datasets:train:domain', 'pretraining, gopro')),
+    ({'domain': 'absent'}, ("key 'domain' is missing",)),
+    ({'blur_length': [9, 5]}, ('blur_length: [9.0, 5.0]', '[smallest, largest]')),
+    ({'blur_length': [5]}, ('blur_length', '2 entries')),
+    ({'noise': [-1, 5]}, ('noise', 'at least 0')),
+    ({'kinds': {'shaek': 1}}, ("kinds: unknown key 'shaek'", "'shake'")),
+    ({'kinds': {'shake': 0}}, ('kinds', 'all weights are 0')),
+    ({'dtype': 'float16'}, ('dtype', 'float32, uint8')),
+    ({'gt_size': 400}, ('coins is too small', 'found 384x303', 'needed 466x466')),
+])
+def test_simulated_section(photographs, change, parts):
+    refused(lambda: SimulatedBlurDataset(simulated(photographs, **change)), *parts)
+
+
+def test_missing_path_quotes_the_command_that_makes_it(tmp_path):
+    section = simulated(tmp_path, made_by='glowdeblur pack photographs --out here')
+    refused(lambda: SimulatedBlurDataset(section), 'datasets:train:dataroot_gt', 'train.lmdb does not exist',
+            'make it with: glowdeblur pack photographs --out here')
+
+
+def test_a_file_or_an_empty_folder_is_no_set(tmp_path):
+    (tmp_path / 'train.lmdb').write_text('')
+    refused(lambda: SimulatedBlurDataset(simulated(tmp_path)), 'train.lmdb is not a folder')
+    (tmp_path / 'empty').mkdir()
+    refused(lambda: SimulatedBlurDataset(simulated(tmp_path, dataroot_gt=str(tmp_path / 'empty'))), 'empty: holds no picture')
+    (tmp_path / 'bare.lmdb').mkdir()
+    refused(lambda: SimulatedBlurDataset(simulated(tmp_path, dataroot_gt=str(tmp_path / 'bare.lmdb'))), 'meta_info.txt: missing')
+
+
+def test_validation_pictures_need_their_margin_too(photographs):
+    section = simulated(photographs, phase='val', gt_size='absent', blur_length=[5, 150])
+    refused(lambda: SimulatedBlurDataset(section), 'datasets:val', 'coins is too small', 'needed 408x408')
+
+
+def test_pairs_must_agree_in_names(pair_folders):
+    (pair_folders / 'lq' / 'b.png').unlink()
+    refused(lambda: PairedLMDBDataset(paired(pair_folders)), 'datasets:train', '1 pictures are only on the sharp side: b')
+
+
+def test_pairs_must_agree_in_sizes(pair_folders):
+    cv2.imwrite(str(pair_folders / 'lq' / 'b.png'), np.zeros((32, 30, 3), np.uint8))
+    refused(lambda: PairedLMDBDataset(paired(pair_folders)), 'lq/b.png is 30x32', 'gt/b.png is 40x32')
+
+
+def test_crops_must_fit_into_the_smallest_pair(pair_folders):
+    refused(lambda: PairedLMDBDataset(paired(pair_folders, gt_size=64)), 'gt/a.png is too small: found 40x32, needed 64x64')
+
+
+def test_names_that_differ_in_their_suffix_alone_are_refused(pair_folders):
+    cv2.imwrite(str(pair_folders / 'lq' / 'b.jpg'), np.zeros((32, 40, 3), np.uint8))
+    refused(lambda: PairedLMDBDataset(paired(pair_folders)), 'b.jpg and b.png have the same name')
+
+
+def test_a_damaged_picture_is_named_when_it_is_read(pair_folders):
+    file = pair_folders / 'gt' / 'b.png'
+    file.write_bytes(file.read_bytes()[:600])
+    dataset = PairedLMDBDataset(paired(pair_folders))
+    dataset[0]
+    refused(lambda: dataset[1], 'gt/b.png: cannot be decoded')
+    file.unlink()
+    refused(lambda: dataset[1], 'gt/b.png: cannot be read')
+
+
+def mixture(parts: Any, **changes: Any) -> dict[str, Any]:
+    return {'name': 'm', 'type': 'BPPMixtureDataset', 'phase': 'train', 'gt_size': 16, 'parts': parts, **changes}
+
+
+@pytest.mark.parametrize(('changes', 'parts'), [
+    ({'wieght': 2}, ("datasets:train:parts:real: unknown key 'wieght'",)),
+    ({'weight': 'much'}, ('datasets:train:parts:real:weight', "'much'")),
+    ({'weight': -1}, ('datasets:train:parts:real:weight', 'at least 0')),
+    ({'weight': 0}, ('datasets:train:parts', 'weight above 0')),
+    ({'type': 'PairedImageDataset'}, ('datasets:train:parts:real:type', 'PairedLMDBDataset, SimulatedBlurDataset')),
+    ({'gt_size': 32}, ("datasets:train:parts:real: key 'gt_size' holds for all parts",)),
+    ({'dataroot_lq': 'nowhere'}, ('datasets:train:parts:real:dataroot_lq: nowhere does not exist',)),
+])
+def test_mixture_section(pair_folders, changes, parts):
+    part = {'weight': 1, 'type': 'PairedLMDBDataset', 'dataroot_lq': str(pair_folders / 'lq'),
+            'dataroot_gt': str(pair_folders / 'gt')}
+    refused(lambda: BPPMixtureDataset(mixture({'real': {**part, **changes}})), *parts)
+
+
+def test_mixture_needs_parts_and_is_for_training():
+    refused(lambda: BPPMixtureDataset(mixture({})), 'datasets:train:parts', 'at least one part')
+    refused(lambda: BPPMixtureDataset(mixture({}, phase='val')), 'datasets:val', 'for training')
+    refused(lambda: BPPMixtureDataset(mixture({'real': 5})), 'datasets:train:parts:real')

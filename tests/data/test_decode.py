@@ -1,0 +1,79 @@
+"""The decoder: depths, channels, and what it refuses."""
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from glowdeblur_plugin.data.decode import decode_picture, picture_size
+from glowdeblur_plugin.errors import UserError
+
+
+def png(array: np.ndarray) -> bytes:
+    """Encode an array in OpenCV's channel order."""
+    return cv2.imencode('.png', array)[1].tobytes()
+
+
+def jpeg(picture: np.ndarray, **settings: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, 'JPEG', quality=95, **settings)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    rows, columns = np.mgrid[:24, :32]
+    return np.stack([rows * 10, columns * 7, rows + columns], axis=2).astype(np.uint8)
+
+
+def test_16_bit_keeps_black_white_and_order_of_channels(picture):
+    deep = picture[..., ::-1].astype(np.uint16) * 257
+    np.testing.assert_array_equal(decode_picture(png(deep), 'deep'), picture)
+
+
+def test_16_bit_rounds_to_the_nearest_level():
+    levels = np.array([[0, 128, 129, 257 * 100 - 128, 65535]], np.uint16)
+    np.testing.assert_array_equal(decode_picture(png(levels), 'levels')[0, :, 0], np.round(levels[0] / 257))
+
+
+def test_grey_is_repeated_and_alpha_dropped(picture):
+    np.testing.assert_array_equal(decode_picture(png(picture[..., 0]), 'grey'), np.repeat(picture[..., :1], 3, axis=2))
+    with_alpha = np.dstack([picture[..., ::-1], np.full(picture.shape[:2], 7, np.uint8)])
+    np.testing.assert_array_equal(decode_picture(png(with_alpha), 'alpha'), picture)
+
+
+def test_jpeg_is_turned_as_its_orientation_says(picture):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = jpeg(picture, exif=exif)
+    assert picture_size(data, 'turned') == (32, 24)
+    turned = decode_picture(data, 'turned')
+    assert np.abs(turned.astype(int) - np.rot90(picture, -1)).mean() < 3
+
+
+@pytest.mark.parametrize('share', [0.5, 0.98])
+def test_truncated_files_are_refused(picture, share):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    for data in (jpeg(noise), png(noise)):
+        with pytest.raises(UserError, match='shot7: .*cannot be decoded'):
+            decode_picture(data[:int(len(data) * share)], 'shot7')
+
+
+def test_text_is_refused():
+    with pytest.raises(UserError, match='shot7: not a picture'):
+        decode_picture(b'<html>not found</html>', 'shot7')
+
+
+def test_a_small_file_of_many_pixels_is_refused_before_decoding():
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
+
+    for side in (9000, 60000):
+        header = struct.pack('>IIBBBBB', side, side, 8, 2, 0, 0, 0)
+        data = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b'')
+        with pytest.raises(UserError, match='bomb: picture is too large'):
+            decode_picture(data, 'bomb')

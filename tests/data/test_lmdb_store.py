@@ -1,0 +1,158 @@
+"""The packed store: round trip, BasicSR's reader, processes that share a set, and writing that damages nothing."""
+
+import json
+import multiprocessing
+import pickle
+from pathlib import Path
+
+import lmdb
+import numpy as np
+import pytest
+from basicsr.data.paired_image_dataset import PairedImageDataset
+from torch.utils.data import DataLoader, Dataset
+
+from glowdeblur_plugin.data import lmdb_store
+from glowdeblur_plugin.data.lmdb_store import LmdbWriter, read_manifest
+from glowdeblur_plugin.data.picture_source import LmdbSource, Window
+from glowdeblur_plugin.errors import UserError
+
+
+def pictures(count: int = 3, seed: int = 0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {f'p{number}': rng.integers(0, 256, (20 + number, 31, 3), dtype=np.uint8) for number in range(count)}
+
+
+def pack(path: Path, content: dict[str, np.ndarray]) -> Path:
+    with LmdbWriter(path, 'test') as writer:
+        for key, picture in content.items():
+            writer.put(key, picture)
+    return path
+
+
+def test_round_trip_is_exact_and_windows_are_cut(tmp_path):
+    content = pictures()
+    source = LmdbSource(pack(tmp_path / 'a.lmdb', content))
+    assert list(source.sizes) == sorted(content)
+    for key, picture in content.items():
+        assert source.sizes[key] == picture.shape[:2]
+        np.testing.assert_array_equal(source.read(key), picture)
+        np.testing.assert_array_equal(source.read(key, Window(3, 5, 7, 11)), picture[3:10, 5:16])
+    assert read_manifest(source.root).count == len(content)
+
+
+def test_the_map_grows(tmp_path, monkeypatch):
+    monkeypatch.setattr(lmdb_store, 'FIRST_MAP_BYTES', 1 << 15)
+    content = pictures(40)
+    source = LmdbSource(pack(tmp_path / 'a.lmdb', content))
+    assert all(np.array_equal(source.read(key), picture) for key, picture in content.items())
+
+
+def test_basicsr_reads_our_sets(tmp_path):
+    sharp, blurry = pictures(seed=1), pictures(seed=2)
+    dataset = PairedImageDataset({
+        'dataroot_gt': str(pack(tmp_path / 'gt.lmdb', sharp)), 'dataroot_lq': str(pack(tmp_path / 'lq.lmdb', blurry)),
+        'io_backend': {'type': 'lmdb'}, 'phase': 'val', 'scale': 1,
+    })
+    assert len(dataset) == len(sharp)
+    for sample in (dataset[index] for index in range(len(dataset))):
+        for side, content in (('gt', sharp), ('lq', blurry)):
+            found = np.round(sample[side].numpy().transpose(1, 2, 0) * 255).astype(np.uint8)
+            np.testing.assert_array_equal(found, content[sample[f'{side}_path']])
+
+
+class Pixels(Dataset):
+    """Two sources that may be the same set; a sample is one picture of each."""
+
+    def __init__(self, *roots: Path) -> None:
+        self.sources = [LmdbSource(root) for root in roots]
+
+    def __len__(self) -> int:
+        return len(self.sources[0].sizes)
+
+    def __getitem__(self, index: int) -> list[np.ndarray]:
+        return [source.read(list(source.sizes)[index]) for source in self.sources]
+
+
+def test_train_and_validation_may_share_a_set_with_workers_after_the_parent_opened_it(tmp_path):
+    root = pack(tmp_path / 'a.lmdb', pictures(4))
+    train, validation = Pixels(root, root), Pixels(root)
+    for _ in range(2):
+        expected = [validation[index][0] for index in range(len(validation))]
+        validation.sources[0]._cache.clear()
+        loader = DataLoader(train, batch_size=None, num_workers=2, multiprocessing_context='fork')
+        for found, picture in zip(loader, expected, strict=True):
+            np.testing.assert_array_equal(found[0], picture)
+            np.testing.assert_array_equal(found[1], picture)
+
+
+def test_a_source_travels_to_a_spawned_process(tmp_path):
+    content = pictures()
+    source = LmdbSource(pack(tmp_path / 'a.lmdb', content))
+    source.read('p1')
+    assert len(pickle.dumps(source)) < 2000, 'decoded pictures stay behind'
+    with multiprocessing.get_context('spawn').Pool(1) as pool:
+        np.testing.assert_array_equal(pool.apply(source.read, ('p1',)), content['p1'])
+
+
+def test_a_failed_write_leaves_the_old_set_and_nothing_else(tmp_path):
+    old = pictures(seed=1)
+    root = pack(tmp_path / 'a.lmdb', old)
+    with pytest.raises(RuntimeError), LmdbWriter(root, 'test') as writer:
+        writer.put('new', old['p0'])
+        raise RuntimeError
+    assert [entry.name for entry in tmp_path.iterdir()] == ['a.lmdb']
+    np.testing.assert_array_equal(LmdbSource(root).read('p0'), old['p0'])
+
+
+def test_a_set_is_replaced_as_a_whole(tmp_path):
+    pack(tmp_path / 'a.lmdb', pictures(5))
+    root = pack(tmp_path / 'a.lmdb', {'only': pictures()['p0']})
+    assert [entry.name for entry in tmp_path.iterdir()] == ['a.lmdb']
+    assert list(LmdbSource(root).sizes) == ['only'] and read_manifest(root).count == 1
+
+
+@pytest.mark.parametrize(('key', 'match'), [('scene_0.5_r', 'letters'), ('a b', 'letters'), ('p0', 'comes twice')])
+def test_keys_that_basicsr_would_lose_are_refused(tmp_path, key, match):
+    with pytest.raises(UserError, match=match), LmdbWriter(tmp_path / 'a.lmdb', 'test') as writer:
+        writer.put('p0', pictures()['p0'])
+        writer.put(key, pictures()['p0'])
+    assert not list(tmp_path.iterdir())
+
+
+def break_record(root: Path, data: bytes | None) -> None:
+    with lmdb.open(str(root), map_size=1 << 26, lock=False) as environment, environment.begin(write=True) as transaction:
+        if data is None:
+            transaction.delete(b'p1')
+        else:
+            transaction.put(b'p1', data)
+
+
+@pytest.mark.parametrize(('data', 'match'), [(None, "no picture under key 'p1'"), (b'junk', 'a.lmdb/p1: not a picture')])
+def test_a_missing_or_damaged_record_is_named_with_its_set(tmp_path, data, match):
+    root = pack(tmp_path / 'a.lmdb', pictures())
+    break_record(root, data)
+    source = LmdbSource(root)
+    np.testing.assert_array_equal(source.read('p0'), pictures()['p0'])
+    with pytest.raises(UserError, match=match) as caught:
+        source.read('p1')
+    assert str(root) in str(caught.value) and '\n' not in str(caught.value)
+
+
+def test_a_picture_of_another_size_than_listed_is_named(tmp_path):
+    root = pack(tmp_path / 'a.lmdb', pictures())
+    other = pack(tmp_path / 'b.lmdb', {'p1': pictures()['p2']})
+    break_record(root, lmdb_store.read_record(other, 'p1'))
+    with pytest.raises(UserError, match='a.lmdb/p1: is 31x22, but listed as 31x21'):
+        LmdbSource(root).read('p1')
+
+
+@pytest.mark.parametrize(('file', 'text', 'match'), [
+    ('meta_info.txt', 'a.b.png (1,2,3) 1\n', "line 1 is 'a.b.png"),
+    ('manifest.json', '{"set"', 'cannot be read'),
+    ('manifest.json', json.dumps({'set': 'x', 'set_version': 1, 'count': 1, 'format': 9}), 'format 9'),
+])
+def test_a_set_whose_lists_are_damaged_is_refused(tmp_path, file, text, match):
+    root = pack(tmp_path / 'a.lmdb', pictures())
+    (root / file).write_text(text)
+    with pytest.raises(UserError, match=match):
+        LmdbSource(root)

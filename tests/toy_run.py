@@ -1,0 +1,143 @@
+"""Real runs for tests, without BasicSR's start of four seconds each time.
+
+`python tests/toy_run.py` imports everything once and then forks a process for each request that it reads: a real process, which may be
+killed for real. `Runs` talks to it. Requests and answers are lines of JSON.
+"""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+KILLED = -signal.SIGKILL
+
+
+class Runs:
+    """The server of runs, as the tests see it."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def start(self, root: Path, option_file: Path, *arguments: str, pipeline: str = 'train', kill_at: int | None = None,
+              ranks: int = 1, break_sampler: bool = False) -> tuple[list[int], str]:
+        """Train or test with the command line `-opt <option_file> <arguments>` and `root` as the place of results.
+
+        Args:
+            kill_at: the process kills itself by SIGKILL when BasicSR logs this iteration, after its step and before its checkpoint.
+            ranks: processes, as torchrun would start them.
+            break_sampler: the sampler does not leave out what was seen.
+
+        Returns:
+            Exit status of each process (KILLED for SIGKILL) and all that they wrote.
+        """
+        output = root / 'output.txt'
+        request = {'root': str(root), 'arguments': ['-opt', str(option_file), *arguments], 'pipeline': pipeline, 'kill_at': kill_at,
+                   'ranks': ranks, 'break_sampler': break_sampler, 'output': str(output)}
+        self.process.stdin.write(json.dumps(request) + '\n')
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline()), output.read_text()
+
+    def train(self, root: Path, option_file: Path, *arguments: str, **settings: Any) -> str:
+        """`start` a run that must end well; returns what it wrote."""
+        codes, text = self.start(root, option_file, *arguments, **settings)
+        assert not any(codes), text
+        return text
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def write_options(path: Path, options: dict[str, Any], **changes: Any) -> Path:
+    """Write an option file with changes such as `train__total_iter=8`."""
+    options = json.loads(json.dumps(options))
+    for name, value in changes.items():
+        *sections, key = name.split('__')
+        target = options
+        for section in sections:
+            target = target[section]
+        target[key] = value
+    path.write_text(yaml.safe_dump(options, sort_keys=False))
+    return path
+
+
+class _KillAt(logging.Handler):
+    def __init__(self, iteration: int) -> None:
+        super().__init__()
+        self.text = f'iter:{iteration:8,d},'
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.text in record.getMessage():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _run(request: dict[str, Any], rank: int, port: int) -> int:
+    import torch
+
+    from glowdeblur_plugin import launch
+    from glowdeblur_plugin.compat.sampler import DrawSampler
+
+    torch.set_num_threads(1)
+    output = os.open(request['output'], os.O_WRONLY | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.argv = ['train.py', *request['arguments']]
+    if request['ranks'] > 1:
+        sys.argv += ['--launcher', 'pytorch']
+        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(request['ranks']), MASTER_ADDR='127.0.0.1',
+                          MASTER_PORT=str(port))
+    if request['kill_at'] is not None:
+        logging.getLogger('basicsr').addHandler(_KillAt(request['kill_at']))
+    if request['break_sampler']:
+        DrawSampler.resume = lambda *_: None
+    try:
+        return launch.main(request['pipeline'], Path(request['root']))
+    except SystemExit as error:
+        return error.code
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        return free.getsockname()[1]
+
+
+def _serve() -> None:
+    from glowdeblur_plugin import compat
+    from glowdeblur_plugin.register import register
+
+    compat.install()
+    register()
+    answers = os.fdopen(os.dup(1), 'w')
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        Path(request['output']).write_text('')
+        port, children = _free_port(), []
+        for rank in range(request['ranks']):
+            child = os.fork()
+            if child == 0:
+                os._exit(_run(request, rank, port))
+            children.append(child)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+        answers.write(json.dumps(codes) + '\n')
+        answers.flush()
+
+
+if __name__ == '__main__':
+    _serve()

@@ -35,7 +35,7 @@ def motion_colours(motion: np.ndarray, longest: float) -> np.ndarray:
     hue = np.degrees(np.arctan2(motion[1], motion[0])) % 360 / 2
     saturation = directed / np.maximum(length, 1e-6)
     value = np.clip(length / max(longest, 1e-6), 0, 1)
-    hsv = np.stack([hue, saturation * 255, value * 255], axis=-1).astype(np.uint8)
+    hsv = np.stack([np.round(hue) % 180, np.round(saturation * 255), np.round(value * 255)], axis=-1).astype(np.uint8)
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 

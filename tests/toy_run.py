@@ -26,11 +26,11 @@ class Runs:
         self.process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def start(self, root: Path, option_file: Path, *arguments: str, pipeline: str = 'train', kill_at: int | None = None,
-              ranks: int = 1, break_sampler: bool = False) -> tuple[list[int], str]:
+              kill_with: int = signal.SIGKILL, ranks: int = 1, break_sampler: bool = False) -> tuple[list[int], str]:
         """Train or test with the command line `-opt <option_file> <arguments>` and `root` as the place of results.
 
         Args:
-            kill_at: the process kills itself by SIGKILL when BasicSR logs this iteration, after its step and before its checkpoint.
+            kill_at: the process sends itself `kill_with` when BasicSR logs this iteration, after its step and before its checkpoint.
             ranks: processes, as torchrun would start them.
             break_sampler: the sampler does not leave out what was seen.
 
@@ -39,7 +39,7 @@ class Runs:
         """
         output = root / 'output.txt'
         request = {'root': str(root), 'arguments': ['-opt', str(option_file), *arguments], 'pipeline': pipeline, 'kill_at': kill_at,
-                   'ranks': ranks, 'break_sampler': break_sampler, 'output': str(output)}
+                   'kill_with': int(kill_with), 'ranks': ranks, 'break_sampler': break_sampler, 'output': str(output)}
         self.process.stdin.write(json.dumps(request) + '\n')
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline()), output.read_text()
@@ -69,13 +69,13 @@ def write_options(path: Path, options: dict[str, Any], **changes: Any) -> Path:
 
 
 class _KillAt(logging.Handler):
-    def __init__(self, iteration: int) -> None:
+    def __init__(self, iteration: int, number: int) -> None:
         super().__init__()
-        self.text = f'iter:{iteration:8,d},'
+        self.text, self.number = f'iter:{iteration:8,d},', number
 
     def emit(self, record: logging.LogRecord) -> None:
         if self.text in record.getMessage():
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.number)
 
 
 def _run(request: dict[str, Any], rank: int, port: int) -> int:
@@ -94,7 +94,7 @@ def _run(request: dict[str, Any], rank: int, port: int) -> int:
         os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(request['ranks']), MASTER_ADDR='127.0.0.1',
                           MASTER_PORT=str(port))
     if request['kill_at'] is not None:
-        logging.getLogger('basicsr').addHandler(_KillAt(request['kill_at']))
+        logging.getLogger('basicsr').addHandler(_KillAt(request['kill_at'], request['kill_with']))
     if request['break_sampler']:
         DrawSampler.resume = lambda *_: None
     try:

@@ -16,9 +16,11 @@ from glowdeblur_plugin.models.flow_record import FlowRecord
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
 from glowdeblur_plugin.models.glowdeblur_summary import write_summary
 from glowdeblur_plugin.models.options import DeblurTrainOptions
+from glowdeblur_plugin.models.validation import PictureResult
 from glowdeblur_plugin.options import Between, read_section
 from glowdeblur_plugin.resources import PeakMemory, process_seconds
 
+DRAWN = {'strip', 'blur'}
 HOST_VAL_KEYS = ('val_freq', 'save_img', 'metrics', 'pbar', 'suffix')
 
 
@@ -64,7 +66,8 @@ class GLOWDeblurModel(DeblurModel):
     """GLOWDeblur in BasicSR's loop: blur pattern pretraining (stage I), joint fine-tuning (stage II) and testing.
 
     The first `warmup_phase_share` of the run trains the picture parts alone; then flow matching joins. Validation and test never see the
-    true motion: it is only compared with the estimate. The last validation of a training run writes `summary.json` into the experiment's folder.
+    true motion: it is only compared with the estimate. The last validation of a training run writes `summary.json` (`summary_<name>.json` for
+    each of several validation sets) into the experiment's folder.
     """
 
     Options = GLOWDeblurTrainOptions
@@ -91,14 +94,14 @@ class GLOWDeblurModel(DeblurModel):
         """The weighted terms of one micro-batch: l_pixel, l_frequency, l_align, l_motion and, once the flow has joined, l_flow."""
         options, batch = self.train_options, self.batch
         with_flow = current_iter > self.flow_starts
-        output = self.net_g(batch['lq'], batch['gt'], **(self._draw(generator) if with_flow else {}))
+        output = self.net_g(self.lq, self.gt, **(self._draw(generator) if with_flow else {}))
         picture = output['prereconstruction'].float()
         losses = {
-            'l_pixel': self.cri_pixel(picture, batch['gt']),
+            'l_pixel': self.cri_pixel(picture, self.gt),
             'l_align': options.align_weight * (output['aligned'].float() - output['latent'].float()).square().mean(),
         }
         if self.cri_frequency is not None:
-            losses['l_frequency'] = self.cri_frequency(picture, batch['gt'])
+            losses['l_frequency'] = self.cri_frequency(picture, self.gt)
         if 'motion' in batch:
             losses['l_motion'] = self.cri_motion(output['motion'].float(), batch['motion'], batch['motion_known'])
         if with_flow:
@@ -108,37 +111,39 @@ class GLOWDeblurModel(DeblurModel):
         return losses
 
     def _draw(self, generator: torch.Generator) -> dict[str, Tensor]:
-        net, device = self.bare_net, generator.device
-        count, _, height, width = self.batch['lq'].shape
+        net = self.bare_net
+        count, _, height, width = self.lq.shape
         draws = count * self.train_options.flow_draws
         shape = (draws, net.latent_channels, height // net.compression, width // net.compression)
-        keep = torch.rand(count, generator=generator, device=device) >= self.train_options.motion_drop
-        return {'sigma': training_sigmas(draws, generator), 'noise': torch.randn(shape, generator=generator, device=device), 'keep_motion': keep.float()}
+        keep = torch.rand(count, generator=generator) >= self.train_options.motion_drop
+        numbers = {'sigma': training_sigmas(draws, generator), 'noise': torch.randn(shape, generator=generator), 'keep_motion': keep.float()}
+        return {name: value.to(self.device, non_blocking=True) for name, value in numbers.items()}
 
-    def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> dict[str, Tensor | float]:
+    def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """Restore one picture; figures and pictures as `glowdeblur_evaluation.evaluate` gives them."""
         return evaluate(self.evaluation_network(), batch, generator, self.val_options, self.val_options.full_report and 'gt' in batch)
 
     def after_validation(self, dataset_name: str, rows: list[dict[str, Any]], current_iter: int | str, tb_logger: Any) -> None:
         """At the end of a training run with a full report: write summary.json."""
-        if self.is_train and self.val_options.full_report and self.iteration == self.train_options.total_iter:
+        if self.is_train and self.finished and self.val_options.full_report:
             first, last = self.flow_record.means()
             settings = self.val_options
             facts = {'restored_steps': settings.steps, 'restored_warm_sigma': settings.warm_sigma, 'restored_warm_steps': settings.warm_steps,
                      'loss_flow_first': first, 'loss_flow_last': last, 'iterations': self.iteration,
                      'seconds': round(self.seconds_before + process_seconds(), 1), 'peak_memory_mb': round(self.memory.look()),
                      'device': str(self.device)}
-            path = write_summary(Path(self.opt['path']['experiments_root']), rows, facts)
+            several = sum(phase.startswith('val') for phase in self.opt['datasets']) > 1
+            name = f'summary_{dataset_name}.json' if several else 'summary.json'
+            path = write_summary(Path(self.opt['path']['experiments_root']) / name, rows, facts)
             get_root_logger().info(f'Summary of the run: {path}')
 
-    def save_pictures(self, dataset_name: str, path: str, pictures: dict[str, Tensor], current_iter: int | str, tb_logger: Any,
+    def save_pictures(self, dataset_name: str, stem: str, pictures: dict[str, Tensor], current_iter: int | str, tb_logger: Any,
                       save_img: bool) -> None:
-        """As every model does, and strip and motion panel to TensorBoard."""
-        super().save_pictures(dataset_name, path, pictures, current_iter, tb_logger, save_img)
+        """As every model does, and strips and motion panels go to TensorBoard too."""
+        super().save_pictures(dataset_name, stem, pictures, current_iter, tb_logger, save_img)
         if tb_logger:
-            for name in ('strip', 'blur'):
-                if name in pictures:
-                    tb_logger.add_image(f'{dataset_name}/{Path(path).stem}/{name}', pictures[name][0].cpu(), current_iter)
+            for name in DRAWN & pictures.keys():
+                tb_logger.add_image(f'{dataset_name}/{stem}/{name}', pictures[name][0].cpu(), current_iter)
 
     def extra_state(self) -> dict[str, Any]:
         """What a resumed run needs beyond weights and optimizer: the flow losses recorded and the seconds spent so far."""

@@ -40,7 +40,8 @@ def test_a_raised_light_keeps_its_colour_and_outshines_its_surroundings():
     blurred = {}
     for highlights in (1, 4):
         domain = still(kinds={'defocus': 1}, blur_length=(24, 24), highlights=(highlights, highlights), response='none')
-        blurred[highlights] = simulate(picture, Window(40, 40, 40, 40), domain, np.random.default_rng(0)).lq[20, 20].astype(int) - 20
+        sample = simulate(picture, Window(40, 40, 40, 40), domain, np.random.default_rng(0))
+        blurred[highlights] = sample.lq[20, 20].astype(int) - 20
     assert blurred[4][0] > 2 * blurred[1][0]
     np.testing.assert_allclose(blurred[4] / blurred[4][0], blurred[1] / blurred[1][0], atol=0.05)
 

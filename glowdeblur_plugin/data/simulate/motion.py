@@ -1,7 +1,8 @@
 """The true motion of a sample: the blur tensor (D cos 2a, D sin 2a, L_minor) of every pixel.
 
 a is the principal direction of the point's positions over the exposure (x to the right, towards y downwards), L and L_minor are
-sqrt(12) x their standard deviations along and across it in pixels of the sharp frame, D = L - L_minor. Our choice, see README.
+sqrt(12) x their standard deviations along and across it in pixels of the sharp frame, D = L - L_minor. Our choice: unlike net
+displacement it does not vanish for a path that returns, has no sign and no jump, and may be pooled.
 """
 
 import numpy as np

@@ -1,0 +1,70 @@
+"""What all tests share: BasicSR importable, our classes registered, small sets of pictures and a server of real runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+from toy_run import Runs
+
+from glowdeblur_plugin.register import register
+
+register()
+
+
+@pytest.fixture(scope='session')
+def runs() -> Iterator[Runs]:
+    """A server of real runs, see toy_run.py."""
+    server = Runs()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope='session')
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with `lq` and `gt`, each with ten pictures of 48x40 pixels cut out of a photograph; `lq` is blurred."""
+    folder = tmp_path_factory.mktemp('pairs')
+    photograph = data.astronaut()[..., ::-1]
+    for side in ('lq', 'gt'):
+        (folder / side).mkdir()
+    for index in range(10):
+        picture = photograph[40 * index:40 * index + 40, 200:248]
+        cv2.imwrite(str(folder / 'gt' / f'{index}.png'), picture)
+        cv2.imwrite(str(folder / 'lq' / f'{index}.png'), cv2.blur(picture, (5, 5)))
+    return folder
+
+
+@pytest.fixture(scope='session')
+def photographs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with nine sharp pictures of 128x128 pixels."""
+    folder = tmp_path_factory.mktemp('sharp')
+    for index in range(9):
+        row, column = divmod(index, 3)
+        picture = np.ascontiguousarray(data.astronaut()[128 * row:128 * row + 128, 128 * column:128 * column + 128, ::-1])
+        cv2.imwrite(str(folder / f'{index}.png'), picture)
+    return folder
+
+
+@pytest.fixture
+def restoration_options(pairs: Path) -> dict[str, Any]:
+    """A whole option file that trains a network of 1,687 weights on `pairs`: 12 iterations of 4 crops, 2 in an epoch."""
+    roots = {'type': 'PairedLMDBDataset', 'dataroot_lq': str(pairs / 'lq'), 'dataroot_gt': str(pairs / 'gt')}
+    return {
+        'name': 'toy', 'model_type': 'RestorationModel', 'num_gpu': 0, 'manual_seed': 3,
+        'datasets': {
+            'train': {'name': 'pairs', **roots, 'gt_size': 16, 'batch_size_per_gpu': 4, 'num_worker_per_gpu': 0},
+            'val': {'name': 'whole', **roots},
+        },
+        'network_g': {'type': 'NAFNet', 'width': 4, 'enc_blk_nums': [1], 'middle_blk_num': 1, 'dec_blk_nums': [1]},
+        'path': {'resume_state': None},
+        'train': {
+            'total_iter': 12, 'accumulate': 2, 'ema_decay': 0.9, 'grad_clip': 1.0, 'keep_checkpoints': None,
+            'optim_g': {'type': 'AdamW', 'lr': 1e-3, 'weight_decay': 1e-4},
+            'scheduler': {'type': 'CosineWithWarmup', 'warmup_share': 0.2},
+        },
+        'val': {'val_freq': 6, 'save_img': False, 'metrics': {'psnr': {'type': 'calculate_psnr', 'crop_border': 0}}},
+        'logger': {'print_freq': 1, 'save_checkpoint_freq': 4, 'use_tb_logger': False},
+    }

@@ -1,0 +1,110 @@
+"""GLOWDeblurModel: phases, what validation may see, the summary."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from glowdeblur_plugin.models.flow_record import FlowRecord
+from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
+
+
+class _Pictures(torch.utils.data.Dataset):
+    def __init__(self, samples: list[dict[str, Any]]) -> None:
+        self.opt, self.samples = {'name': 'val', 'dataroot_gt': '.'}, samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.samples[index]
+
+
+def _sample(seed: int, height: int = 35, width: int = 50) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(seed)
+    lq, gt = (torch.rand(3, height, width, generator=generator) for _ in range(2))
+    return {'lq': lq, 'gt': gt, 'motion': torch.rand(3, height, width, generator=generator), 'motion_known': True,
+            'lq_path': f'picture_{seed}', 'gt_path': f'picture_{seed}', 'domain': 'made'}
+
+
+def _model(folder: Path, **train: Any) -> GLOWDeblurModel:
+    paths = {key: str(folder / key) for key in ('models', 'training_states', 'visualization')}
+    for path in paths.values():
+        Path(path).mkdir(exist_ok=True)
+    settings = {'total_iter': 40, 'ema_decay': 0.9, 'warmup_phase_share': 0.5, 'flow_draws': 2, 'optim_g': {'type': 'AdamW', 'lr': 1e-3}, **train}
+    opt = {'name': 'test', 'model_type': 'GLOWDeblurModel', 'is_train': True, 'dist': False, 'num_gpu': 0, 'rank': 0, 'world_size': 1, 'manual_seed': 3,
+           'network_g': {'type': 'GLOWDeblur', 'variant': 'nano', 'target': 'around'}, 'path': {**paths, 'experiments_root': str(folder)},
+           'train': settings, 'val': {'save_img': True, 'steps': 2, 'warm_steps': 1, 'full_report': True, 'metrics': {}},
+           'logger': {'print_freq': 1}, 'datasets': {'train': {}, 'val': {}}, 'run': {'iterations_per_epoch': 100}}
+    return GLOWDeblurModel(opt)
+
+
+def _train(model: GLOWDeblurModel, iterations: range) -> dict[str, float]:
+    batch = torch.utils.data.default_collate([_sample(seed, 32, 32) for seed in range(2)])
+    for iteration in iterations:
+        model.update_learning_rate(iteration)
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+    return model.get_current_log()
+
+
+def _validate(model: GLOWDeblurModel, samples: list[dict[str, Any]], iteration: int) -> None:
+    model.validation(type('Loader', (), {'dataset': _Pictures(samples)})(), iteration, None, save_img=True)
+
+
+def test_the_flow_joins_after_its_share_of_the_run(tmp_path: Path) -> None:
+    model = _model(tmp_path)
+    terms = {'l_pixel', 'l_frequency', 'l_align', 'l_motion'}
+    before = model.bare_net.backbone.proj_out.weight.clone()
+    assert terms == {name for name in _train(model, range(19, 21)) if name.startswith('l_')} - {'l_total'}
+    assert torch.equal(before, model.bare_net.backbone.proj_out.weight)
+    assert terms | {'l_flow'} == {name for name in _train(model, range(21, 23)) if name.startswith('l_')} - {'l_total'}
+    assert not torch.equal(before, model.bare_net.backbone.proj_out.weight)
+
+
+def test_restoration_sees_neither_sharp_picture_nor_true_motion(tmp_path: Path) -> None:
+    model, sample = _model(tmp_path), _sample(1)
+    _train(model, range(21, 25))
+    other = {**sample, 'gt': 1 - sample['gt'], 'motion': sample['motion'] + 5}
+    generators = [torch.Generator().manual_seed(0) for _ in range(2)]
+    with torch.inference_mode():
+        first, second = (model.evaluate_picture(torch.utils.data.default_collate([entry]), 0, generator)
+                         for entry, generator in zip((sample, other), generators))
+    assert torch.equal(first['restored'], second['restored'])
+    assert first['psnr_restored_to_prereconstruction'] == second['psnr_restored_to_prereconstruction']
+    assert first['psnr_restored'] != second['psnr_restored'] and first['motion_error'] != second['motion_error']
+
+
+def test_summary_has_every_figure_and_pictures_are_written(tmp_path: Path) -> None:
+    model = _model(tmp_path)
+    _train(model, range(39, 41))
+    _validate(model, [_sample(1), _sample(2)], 42)
+    summary = json.loads((tmp_path / 'summary.json').read_text())
+    ways = ('blurry', 'prereconstruction', 'prereconstruction_codec', 'restored', 'restored_warm', 'restored_nocond', 'codec')
+    expected = {f'{metric}_{way}' for metric in ('psnr', 'ssim') for way in ways} | {
+        'psnr_restored_to_prereconstruction', 'motion_error', 'motion_error_zero', 'loss_flow_first', 'loss_flow_last', 'iterations', 'seconds',
+        'peak_memory_mb', 'restored_steps', 'restored_warm_sigma', 'restored_warm_steps'}
+    assert expected <= summary.keys()
+    assert summary['psnr_blurry'] == pytest.approx(sum(row['psnr_blurry'] for row in summary['pictures']) / 2)
+    written = {path.name for path in (tmp_path / 'visualization').rglob('*.png')}
+    assert {'picture_1_40.png', 'picture_1_40_strip.png', 'picture_2_40_blur.png'} <= written
+
+
+def test_no_summary_before_the_end(tmp_path: Path) -> None:
+    model = _model(tmp_path)
+    _train(model, range(38, 40))
+    _validate(model, [_sample(1)], 39)
+    assert not (tmp_path / 'summary.json').exists()
+
+
+def test_flow_record_takes_the_first_and_last_tenth_and_survives_a_resume() -> None:
+    record = FlowRecord(start=20, total=60)
+    for iteration in range(21, 61):
+        if iteration == 40:
+            other = FlowRecord(start=20, total=60)
+            other.load(record.state())
+            record = other
+        record.add(iteration, torch.tensor(float(iteration)))
+    assert record.means() == ((21 + 22 + 23 + 24) / 4, (57 + 58 + 59 + 60) / 4)

@@ -1,4 +1,4 @@
-"""Test from a clone: `python basicsr/test.py -opt options/....yml` writes under the clone. BasicSR itself is the installed one."""
+"""Test from a clone: `python basicsr/test.py -opt options/....yml` writes under the clone; BasicSR is the installed one."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Training from a clone: `python basicsr/train.py -opt options/....yml` writes under the clone. BasicSR itself is the installed one."""
+"""Training from a clone: `python basicsr/train.py -opt options/....yml` writes under the clone; BasicSR is the installed one."""
 
 import sys
 from pathlib import Path

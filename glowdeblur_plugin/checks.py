@@ -4,86 +4,29 @@ import difflib
 import inspect
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from basicsr.utils.registry import (ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY,
                                     Registry)
 
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.options import Between, convert, read_section, unknown_key
+from glowdeblur_plugin.host_options import Frequency, HostOptions, LoaderOptions, LoggerOptions, ValHostOptions
+from glowdeblur_plugin.options import Schema, convert, read_section, unknown_key
 
 Section = dict[str, Any]
-Count = Annotated[int, Between(0)]
-Frequency = Annotated[float, Between(1)]
-LARGEST_SEED = 2**31
-
-
-@dataclass(kw_only=True)
-class HostOptions:
-    """Top level of an option file, read by BasicSR; `prepare` is ours. Sections are checked one by one."""
-
-    name: str
-    model_type: str
-    num_gpu: Count | Literal['auto']
-    manual_seed: Annotated[int, Between(0, LARGEST_SEED)] | None = None
-    datasets: dict[str, dict[str, Any]]
-    path: dict[str, Any]
-    train: dict[str, Any] | None = None
-    val: dict[str, Any] | None = None
-    logger: dict[str, Any] | None = None
-    scale: Any = None
-    dist_params: dict[str, Any] | None = None
-    find_unused_parameters: bool = False
-    prepare: dict[str, Any] | None = None
-
-
-@dataclass(kw_only=True)
-class LoggerOptions:
-    """`logger`."""
-
-    print_freq: Frequency
-    save_checkpoint_freq: Frequency
-    use_tb_logger: bool
-    wandb: dict[str, Any] | None = None
-
-
-@dataclass(kw_only=True)
-class ValHostOptions:
-    """BasicSR's keys of `val`."""
-
-    val_freq: Frequency | None = None
-    save_img: bool
-    metrics: dict[str, dict[str, Any]] | None = None
-    pbar: bool = False
-    suffix: str | None = None
-
-
-@dataclass(kw_only=True)
-class LoaderOptions:
-    """BasicSR's keys of a section under `datasets`."""
-
-    name: str
-    type: str
-    batch_size_per_gpu: Annotated[int, Between(1)] | None = None
-    num_worker_per_gpu: Count | None = None
-    dataset_enlarge_ratio: Annotated[float, Between(1)] = 1
-    prefetch_mode: Literal['cpu', 'cuda'] | None = None
-    num_prefetch_queue: Annotated[int, Between(1)] = 1
-    pin_memory: bool = False
-    persistent_workers: bool = False
 
 
 def check_options(opt: Section, is_train: bool) -> None:
-    """Check everything in `opt` that can be checked without opening data.
+    """Check everything in `opt` that can be checked without opening data; numbers written as text become numbers in it.
 
     Args:
         opt: the option file as read, with the changes of the command line.
         is_train: for training or for test.
 
     Raises:
-        UserError: unknown key or name, with the nearest valid one; missing key, wrong type or range; or keys that do not go together.
+        UserError: unknown key or name, with the nearest valid one; missing key, wrong type or range; keys that do not agree.
     """
     networks = [key for key in opt if str(key).startswith('network_')]
     ours = is_ours(opt)
@@ -172,10 +115,10 @@ def _check_datasets(datasets: Mapping[str, Section], is_train: bool, num_gpu: in
         name, phase = f'datasets:{key}', key.split('_')[0]
         if phase not in phases or key.startswith('train_'):
             raise UserError(f"datasets: '{key}' is not the name of a data set here; valid are {phases[0]}, val, val_1, val_2 ...")
-        loader = read_section(LoaderOptions, _only(LoaderOptions, section), name)
+        loader = _read_host(LoaderOptions, section, name)
         kind = known(f'{name}:type', loader.type, DATASET_REGISTRY)
         if loader.name in names:
-            raise UserError(f"{name}:name: '{loader.name}' is the name of {names[loader.name]} already, results would be mixed up")
+            raise UserError(f"{name}:name: '{loader.name}' is the name of {names[loader.name]} already; give each its own")
         names[loader.name] = name
         if hasattr(kind, 'read_options'):
             kind.read_options({**section, 'phase': phase}, name)
@@ -206,7 +149,7 @@ def _check_path(path: Section, networks: Collection[str]) -> None:
 
 
 def _check_val(val: Section, schema: type | None, is_train: bool) -> None:
-    host = read_section(ValHostOptions, _only(ValHostOptions, val), 'val')
+    host = _read_host(ValHostOptions, val, 'val')
     if is_train and host.val_freq is None:
         raise UserError("val: key 'val_freq' is missing (a whole number of iterations)")
     if schema is not None:
@@ -221,12 +164,13 @@ def _check_train(opt: Section, schema: type | None) -> None:
     train = opt['train']
     if schema is not None:
         read_section(schema, train, 'train')
-    elif 'total_iter' not in train:
-        raise UserError("train: key 'total_iter' is missing (a whole number)")
+    else:
+        train['total_iter'] = convert(train.get('total_iter'), Frequency, 'train:total_iter')
     for key, section in train.items():
         if str(key).endswith('_opt') and isinstance(section, dict):
             _check_arguments(f'train:{key}', section, LOSS_REGISTRY)
     read_section(LoggerOptions, opt['logger'], 'logger')
+    _read_host(LoggerOptions, opt['logger'], 'logger')
     check_accumulation(opt)
 
 
@@ -246,10 +190,17 @@ def _check_arguments(name: str, section: Any, registry: Registry, given: Collect
         if key not in named and not open_ended:
             raise unknown_key(name, key, named)
         if key in hints:
-            convert(value, hints[key], f'{name}:{key}')
+            section[key] = convert(value, hints[key], f'{name}:{key}')
     for key, entry in named.items():
         if entry.default is entry.empty and key not in section:
             raise UserError(f"{name}: key '{key}' is missing, {section['type']} needs it")
+
+
+def _read_host(schema: type[Schema], section: Section, name: str) -> Schema:
+    """Read BasicSR's keys out of a section that holds others too, and write them back in their types."""
+    values = read_section(schema, _only(schema, section), name)
+    section.update({key: getattr(values, key) for key in _only(schema, section)})
+    return values
 
 
 def _only(schema: type, section: Section) -> Section:

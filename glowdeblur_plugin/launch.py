@@ -19,15 +19,18 @@ def main(pipeline: Literal['train', 'test'], root: Path) -> int:
         root: folder that `experiments/`, `results/`, `tb_logger/` and relative paths of the option file lie under.
 
     Returns:
-        Exit status: 0; 2 when the user's input is wrong, with one line `error: ...` on stderr and in the log; 130 when interrupted.
+        Exit status: 0; 2 when the input is wrong, with one line `error: ...` on stderr and in the log; 130 when interrupted.
     """
+    # Before torch loads its thread pool: threads that wait sleep. Spinning ones cost several times the work where loader workers share the cores.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     try:
         _run(pipeline, str(root.resolve()))
     except UserError as error:
         _tell(f'error: {one_line(error)}')
         return BAD_INPUT
     except KeyboardInterrupt:
-        _tell('interrupted' + ('; the same command with --auto_resume goes on from the last checkpoint' if pipeline == 'train' else ''))
+        way_on = '; the same command with --auto_resume goes on from the last checkpoint' if pipeline == 'train' else ''
+        _tell(f'interrupted{way_on}')
         return INTERRUPTED
     finally:
         _leave_group()

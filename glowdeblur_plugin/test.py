@@ -7,7 +7,7 @@ from glowdeblur_plugin import launch
 
 
 def main(root: Path | None = None) -> int:
-    """Test through BasicSR's `test_pipeline` with `root` (None for the working folder) as the place of results; returns the exit status."""
+    """Test through BasicSR's `test_pipeline`; results go under `root` (None: working folder). Returns the exit status."""
     return launch.main('test', root or Path.cwd())
 
 

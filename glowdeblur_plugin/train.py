@@ -7,7 +7,7 @@ from glowdeblur_plugin import launch
 
 
 def main(root: Path | None = None) -> int:
-    """Training through BasicSR's `train_pipeline` with `root` (None for the working folder) as the place of results; returns the exit status."""
+    """Training through BasicSR's `train_pipeline`; results go under `root` (None: working folder). Returns the exit status."""
     return launch.main('train', root or Path.cwd())
 
 

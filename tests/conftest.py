@@ -1,18 +1,23 @@
 """What all tests share: BasicSR importable, our classes registered, small sets of pictures and a server of real runs."""
 
+import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 import cv2
 import numpy as np
 import pytest
 from skimage import data
-from toy_run import Runs
+from toy_run import Options, Runs
 
 from glowdeblur_plugin.register import register
 
-register()
+with warnings.catch_warnings():
+    warnings.simplefilter('ignore', DeprecationWarning)
+    register()
 
 
 @pytest.fixture(scope='session')
@@ -49,7 +54,7 @@ def photographs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def restoration_options(pairs: Path) -> dict[str, Any]:
+def restoration_options(pairs: Path) -> Options:
     """A whole option file that trains a network of 1,687 weights on `pairs`: 12 iterations of 4 crops, 2 in an epoch."""
     roots = {'type': 'PairedLMDBDataset', 'dataroot_lq': str(pairs / 'lq'), 'dataroot_gt': str(pairs / 'gt')}
     return {

@@ -1,32 +1,42 @@
 """Whatever is wrong in an option file or a command line gives one line and exit status 2, before any folder is made."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from toy_run import Runs, write_options
+from toy_run import Options, Runs, write_options
 
 CHANGES = {
     'unknown key of the file': ({'nmae': 1}, "option file: unknown key 'nmae'; did you mean 'name'?"),
     'unknown section': ({'pathes': {}}, "option file: unknown key 'pathes'; did you mean 'path'?"),
-    'unknown model': ({'model_type': 'RestorationModell'}, "model_type: no model has the name 'RestorationModell'; did you mean 'RestorationModel'?"),
-    'unknown dataset': ({'datasets__val__type': 'PairedLMDB'}, "datasets:val:type: no dataset has the name 'PairedLMDB'; did you mean 'PairedLMDBDataset'?"),
+    'unknown model': (
+        {'model_type': 'RestorationModell'},
+        "model_type: no model has the name 'RestorationModell'; did you mean 'RestorationModel'?"),
+    'unknown dataset': (
+        {'datasets__val__type': 'PairedLMDB'},
+        "datasets:val:type: no dataset has the name 'PairedLMDB'; did you mean 'PairedLMDBDataset'?"),
     'unknown network': ({'network_g__type': 'NAFNett'}, "network_g:type: no arch has the name 'NAFNett'; did you mean 'NAFNet'?"),
-    'unknown loss': ({'train__pixel_opt': {'type': 'L1Los'}}, "train:pixel_opt:type: no loss has the name 'L1Los'; did you mean 'L1Loss'?"),
+    'unknown loss': (
+        {'train__pixel_opt': {'type': 'L1Los'}}, "train:pixel_opt:type: no loss has the name 'L1Los'; did you mean 'L1Loss'?"),
     'unknown metric': ({'val__metrics__psnr__type': 'calculate_psn'},
                        "val:metrics:psnr:type: no metric has the name 'calculate_psn'; did you mean 'calculate_psnr'?"),
     'key of a network': ({'network_g__widht': 8}, "network_g: unknown key 'widht'; did you mean 'width'?"),
     'type in a network': ({'network_g__width': 'wide'}, "network_g:width: expected a whole number, found 'wide'"),
-    'key of a loss': ({'train__pixel_opt': {'type': 'L1Loss', 'loss_wieght': 1}}, "train:pixel_opt: unknown key 'loss_wieght'; did you mean 'loss_weight'?"),
-    'better of a metric': ({'val__metrics__psnr__better': 'large'}, "val:metrics:psnr:better: 'large' is not one of higher, lower"),
+    'key of a loss': (
+        {'train__pixel_opt': {'type': 'L1Loss', 'loss_wieght': 1}},
+        "train:pixel_opt: unknown key 'loss_wieght'; did you mean 'loss_weight'?"),
+    'better of a metric': (
+        {'val__metrics__psnr__better': 'large'}, "val:metrics:psnr:better: 'large' is not one of higher, lower"),
     'key of a dataset': ({'datasets__train__gt_sise': 8}, "datasets:train: unknown key 'gt_sise'; did you mean 'gt_size'?"),
     'range in a dataset': ({'datasets__train__gt_size': 8}, 'datasets:train:gt_size: 8 is out of range, must be at least 16'),
-    'batch size': ({'datasets__train__batch_size_per_gpu': 0}, 'datasets:train:batch_size_per_gpu: 0 is out of range, must be at least 1'),
+    'batch size': (
+        {'datasets__train__batch_size_per_gpu': 0}, 'datasets:train:batch_size_per_gpu: 0 is out of range, must be at least 1'),
     'type of a batch size': ({'datasets__train__batch_size_per_gpu': 'four'},
                              "datasets:train:batch_size_per_gpu: expected a whole number, found 'four'"),
-    'same name twice': ({'datasets__val__name': 'pairs'}, "datasets:val:name: 'pairs' is the name of datasets:train already, results would be mixed up"),
-    'name of a dataset section': ({'datasets__validate': {'name': 'v', 'type': 'PairedLMDBDataset'}},
-                                  "datasets: 'validate' is not the name of a data set here; valid are train, val, val_1, val_2 ..."),
+    'same name twice': (
+        {'datasets__val__name': 'pairs'}, "datasets:val:name: 'pairs' is the name of datasets:train already; give each its own"),
+    'name of a dataset section': (
+        {'datasets__validate': {'name': 'v', 'type': 'PairedLMDBDataset'}},
+        "datasets: 'validate' is not the name of a data set here; valid are train, val, val_1, val_2 ..."),
     'workers to keep': ({'datasets__train__persistent_workers': True},
                         'datasets:train:persistent_workers: needs workers, and there are none here; remove it'),
     'prefetch to a missing GPU': ({'datasets__train__prefetch_mode': 'cuda'},
@@ -34,19 +44,23 @@ CHANGES = {
     'key of train': ({'train__totl_iter': 8}, "train: unknown key 'totl_iter'; did you mean 'total_iter'?"),
     'key of the optimizer': ({'train__optim_g__lrate': 1}, "train:optim_g: unknown key 'lrate'; did you mean 'lr'?"),
     'range in the optimizer': ({'train__optim_g__lr': -1}, 'train:optim_g:lr: -1 is out of range, must be at least 0'),
-    'iterations and accumulation': ({'train__total_iter': 13},
-                                    'train:total_iter: 13 is not a multiple of train:accumulate, which is 2; both count micro-batches'),
-    'checkpoints and accumulation': ({'logger__save_checkpoint_freq': 5},
-                                     'logger:save_checkpoint_freq: 5 is not a multiple of train:accumulate, which is 2; both count micro-batches'),
+    'iterations and accumulation': (
+        {'train__total_iter': 13},
+        'train:total_iter: 13 is not a multiple of train:accumulate, which is 2; both count micro-batches'),
+    'checkpoints and accumulation': (
+        {'logger__save_checkpoint_freq': 5},
+        'logger:save_checkpoint_freq: 5 is not a multiple of train:accumulate, which is 2; both count micro-batches'),
     'key of val': ({'val__step': 4}, "val: unknown key 'step'; did you mean 'steps'?"),
     'type in val': ({'val__save_img': 'yes'}, "val:save_img: expected true or false, found 'yes'"),
     'key of logger': ({'logger__print_frequency': 1}, "logger: unknown key 'print_frequency'; did you mean 'print_freq'?"),
     'range in logger': ({'logger__print_freq': 0}, 'logger:print_freq: 0 is out of range, must be at least 1'),
-    'key of path': ({'path__pretrain_networks_g': 'x'}, "path: unknown key 'pretrain_networks_g'; did you mean 'pretrain_network_g'?"),
+    'key of path': (
+        {'path__pretrain_networks_g': 'x'}, "path: unknown key 'pretrain_networks_g'; did you mean 'pretrain_network_g'?"),
     'type in path': ({'path__pretrain_network_g': 3}, 'path:pretrain_network_g: expected text, found 3'),
     'missing network': ({'path__pretrain_network_g': '/nowhere/net.pth', 'path__pretrain_network_g_made_by': 'python train.py'},
                         "path:pretrain_network_g: '/nowhere/net.pth' does not exist; it is made by: python train.py"),
-    'missing state': ({'path__resume_state': '/nowhere/8.state'}, "path:resume_state: checkpoint '/nowhere/8.state' does not exist"),
+    'missing state': (
+        {'path__resume_state': '/nowhere/8.state'}, "path:resume_state: checkpoint '/nowhere/8.state' does not exist"),
     'missing data': ({'datasets__train__dataroot_gt': '/nowhere/gt', 'datasets__train__made_by': 'glowdeblur pack gopro'},
                      "datasets:train:dataroot_gt: '/nowhere/gt' does not exist; it is made by: glowdeblur pack gopro"),
     'too many GPUs': ({'num_gpu': 99}, 'num_gpu: 99 is more than the'),
@@ -69,9 +83,13 @@ TEXTS = {
 COMMANDS = {
     'changed key': (['train:totel_iter=4'], "train: unknown key 'totel_iter'; did you mean 'total_iter'?"),
     'changed section': (['trian:total_iter=4'], "--force_yml 'trian:total_iter=4': unknown key 'trian'; did you mean 'train'?"),
-    'no value': (['train:total_iter'], "--force_yml: 'train:total_iter' is not of the form section:key=value, such as train:total_iter=100"),
+    'no value': (
+        ['train:total_iter'],
+        "--force_yml: 'train:total_iter' is not of the form section:key=value, such as train:total_iter=100"),
     'into a value': (['name:more=4'], "--force_yml 'name:more=4': name is no section, it is 'toy'"),
-    'code': (['name=!!python/name:os.system x'], "--force_yml 'name=!!python/name:os.system x': line 1: could not determine a constructor"),
+    'code': (
+        ['name=!!python/name:os.system x'],
+        "--force_yml 'name=!!python/name:os.system x': line 1: could not determine a constructor"),
 }
 
 
@@ -89,7 +107,7 @@ def refused(runs: Runs, root: Path, option_file: Path, message: str, *arguments:
 
 
 @pytest.mark.parametrize(('change', 'message'), CHANGES.values(), ids=CHANGES)
-def test_wrong_option(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path, change: dict[str, Any], message: str) -> None:
+def test_wrong_option(runs: Runs, restoration_options: Options, tmp_path: Path, change: Options, message: str) -> None:
     if 'val__step' in change:
         restoration_options |= {'model_type': 'GLOWDeblurModel', 'network_g': {'type': 'GLOWDeblur'},
                                 'train': {'total_iter': 12, 'optim_g': {'lr': 1e-3}}}
@@ -103,7 +121,8 @@ def test_wrong_file(runs: Runs, tmp_path: Path, text: str, message: str) -> None
 
 
 @pytest.mark.parametrize(('changes', 'message'), COMMANDS.values(), ids=COMMANDS)
-def test_wrong_change_on_the_command_line(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path, changes: list[str], message: str) -> None:
+def test_wrong_change_on_the_command_line(runs: Runs, restoration_options: Options, tmp_path: Path, changes: list[str],
+                                          message: str) -> None:
     refused(runs, tmp_path, write_options(tmp_path / 'o.yml', restoration_options), message, '--force_yml', *changes)
 
 
@@ -111,7 +130,7 @@ def test_missing_option_file(runs: Runs, tmp_path: Path) -> None:
     refused(runs, tmp_path, tmp_path / 'o.yml', f"-opt: '{tmp_path / 'o.yml'}' does not exist")
 
 
-def test_test_files_are_checked_too(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_test_files_are_checked_too(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     data = restoration_options['datasets']
     options = {**restoration_options, 'datasets': {'test': data['val']}, 'path': {'pretrain_network_g': 'nowhere.pth'}}
     for change, message in (
@@ -123,14 +142,15 @@ def test_test_files_are_checked_too(runs: Runs, restoration_options: dict[str, A
         refused(runs, tmp_path, write_options(tmp_path / 'o.yml', options, **change), message, pipeline='test')
 
 
-def test_data_set_smaller_than_a_batch(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
-    codes, text = runs.start(tmp_path, write_options(tmp_path / 'o.yml', restoration_options, datasets__train__batch_size_per_gpu=6), ranks=2)
+def test_data_set_smaller_than_a_batch(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    option_file = write_options(tmp_path / 'o.yml', restoration_options, datasets__train__batch_size_per_gpu=6)
+    codes, text = runs.start(tmp_path, option_file, ranks=2)
     assert codes == [2, 2] and 'Traceback' not in text
-    assert ('error: datasets:train: 10 pictures give 5 samples an epoch and process, less than one batch of 6; raise dataset_enlarge_ratio '
-            'or lower batch_size_per_gpu') in text.splitlines()
+    assert ('error: datasets:train: 10 pictures give 5 samples an epoch and process, less than one batch of 6; '
+            'raise dataset_enlarge_ratio or lower batch_size_per_gpu') in text.splitlines()
 
 
-def test_option_file_in_the_experiment_is_refused(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_option_file_in_the_experiment_is_refused(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options))
     copy = tmp_path / 'experiments' / 'toy' / 'o.yml'
     refused(runs, tmp_path, copy, f"-opt: '{copy}' lies in the experiment's own folder", '--auto_resume')

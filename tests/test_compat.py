@@ -16,8 +16,9 @@ import torch
 import torchvision
 import yaml
 from basicsr.data.data_sampler import EnlargedSampler
+from toy_run import Options
 
-from glowdeblur_plugin.compat import loaders, option_file, resume
+from glowdeblur_plugin.compat import distributed, loaders, option_file, resume
 from glowdeblur_plugin.compat.aliases import ALIASES, AliasFinder, BasicSRFinder
 from glowdeblur_plugin.compat.options import resolve_paths
 from glowdeblur_plugin.compat.sampler import DrawSampler
@@ -48,7 +49,8 @@ def test_aliases_hold_what_basicsr_takes_from_them() -> None:
         spec = AliasFinder().find_spec(name, None)
         modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(modules[name])
-    assert modules['torchvision.transforms.functional_tensor'].rgb_to_grayscale is torchvision.transforms.functional.rgb_to_grayscale
+    grayscale = modules['torchvision.transforms.functional_tensor'].rgb_to_grayscale
+    assert grayscale is torchvision.transforms.functional.rgb_to_grayscale
     version = modules['distutils.version'].LooseVersion
     assert version('0.10.0') > version('0.9.0') and version(torchvision.__version__) > version('0.9.0')
     image = modules['scipy.ndimage.filters'].convolve([[0., 1., 0.]], [[1., 2., 3.]])
@@ -101,7 +103,8 @@ def test_sampler_leaves_out_what_was_seen_in_the_resumed_epoch_alone() -> None:
 
 
 @pytest.mark.parametrize(('batch', 'ratio', 'total'), [(4, 1, 60), (10, 1, 3), (3, 1.5, 17), (1, 1, 20), (7, 3, 1)])
-def test_epochs_hold_exactly_the_wanted_iterations(restoration_options: dict[str, Any], tmp_path: Path, batch: int, ratio: float, total: int) -> None:
+def test_epochs_hold_exactly_the_wanted_iterations(restoration_options: Options, tmp_path: Path, batch: int, ratio: float,
+                                                   total: int) -> None:
     opt = restoration_options
     opt['datasets']['train'].update(batch_size_per_gpu=batch, dataset_enlarge_ratio=ratio, phase='train')
     opt['datasets']['val']['phase'] = 'val'
@@ -130,7 +133,8 @@ def test_option_file_reads_numbers_and_shares_nothing(tmp_path: Path) -> None:
 
 def test_changes_take_yaml_values() -> None:
     opt = {'train': {'optim_g': {'lr': 1}}, 'name': 'a'}
-    option_file.apply_changes(opt, ['train:optim_g:lr=1e-4', 'train : optim_g : betas = [0.9, 0.99]', 'name=x=y', 'val=None', 'train:on=true'])
+    option_file.apply_changes(opt, ['train:optim_g:lr=1e-4', 'train : optim_g : betas = [0.9, 0.99]', 'name=x=y', 'val=None',
+                                    'train:on=true'])
     assert opt == {'train': {'optim_g': {'lr': 1e-4, 'betas': [0.9, 0.99]}, 'on': True}, 'name': 'x=y', 'val': None}
 
 
@@ -144,9 +148,23 @@ def test_relative_paths_start_at_the_root(tmp_path: Path) -> None:
     root = str(tmp_path)
     assert opt == {
         'datasets': {'train': {'dataroot_gt': f'{root}/a', 'parts': {'x': {'dataroot_lq': [f'{root}/b', '/c']}}}},
-        'path': {'pretrain_network_g': f'{root}/d', 'pretrain_network_g_made_by': 'e', 'resume_state': None, 'param_key_g': 'params'},
+        'path': {'pretrain_network_g': f'{root}/d', 'pretrain_network_g_made_by': 'e', 'resume_state': None,
+                 'param_key_g': 'params'},
         'prepare': {'set': 'photographs', 'out': f'{root}/f'},
     }
+
+
+def test_torchrun_and_launcher_must_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+    with pytest.raises(UserError, match='--launcher pytorch: start it with torchrun'):
+        distributed.start('pytorch', use_cuda=False, settings={})
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    with pytest.raises(UserError, match='one of several processes started by torchrun, which needs --launcher pytorch'):
+        distributed.start('none', use_cuda=False, settings={})
+    with pytest.raises(UserError, match='process 99 has no GPU, there are'):
+        monkeypatch.setenv('LOCAL_RANK', '99')
+        distributed.start('pytorch', use_cuda=True, settings={})
 
 
 def test_state_with_code_is_refused(tmp_path: Path) -> None:

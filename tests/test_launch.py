@@ -5,10 +5,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import pytest
-from toy_run import Runs, write_options
+from toy_run import Options, Runs, write_options
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -23,7 +21,7 @@ def log_of(root: Path, kind: str = 'experiments') -> str:
     return max((root / kind / 'toy').glob('*.log')).read_text()
 
 
-def test_run_reaches_total_iter_and_its_test_agrees(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_run_reaches_total_iter_and_its_test_agrees(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     """Ten samples in batches of 4, 60 iterations: BasicSR alone stops after 42."""
     text = runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options, train__total_iter=60))
     assert 'Full batches in an epoch: 2 (the last, incomplete one is dropped); epochs: 30.' in text
@@ -31,12 +29,13 @@ def test_run_reaches_total_iter_and_its_test_agrees(runs: Runs, restoration_opti
     assert (tmp_path / 'experiments' / 'toy' / 'training_states' / '60.state').exists()
     tested = {**restoration_options, 'datasets': {'test': restoration_options['datasets']['val']},
               'path': {'pretrain_network_g': 'experiments/toy/models/net_g_latest.pth', 'param_key_g': 'params_ema'}}
-    again = runs.train(tmp_path, write_options(tmp_path / 't.yml', tested, val__save_img=True), pipeline='test')
-    assert validated(again) == validated(text)[-1:]
+    for ranks in (1, 2):
+        again = runs.train(tmp_path, write_options(tmp_path / 't.yml', tested, val__save_img=True), pipeline='test', ranks=ranks)
+        assert validated(again) == validated(text)[-1:]
     assert len(list((tmp_path / 'results' / 'toy' / 'visualization' / 'whole').glob('*.png'))) == 10
 
 
-def test_new_run_sets_the_old_one_aside(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_new_run_sets_the_old_one_aside(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     option_file = write_options(tmp_path / 'o.yml', restoration_options)
     runs.train(tmp_path, option_file)
     old = {path.name: path.read_bytes() for path in (tmp_path / 'experiments' / 'toy' / 'models').iterdir()}
@@ -45,15 +44,14 @@ def test_new_run_sets_the_old_one_aside(runs: Runs, restoration_options: dict[st
     assert {path.name: path.read_bytes() for path in (archived / 'models').iterdir()} == old
 
 
-def test_changes_on_the_command_line(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_changes_on_the_command_line(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     text = runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options), '--force_yml', 'train:total_iter=4',
                       'train:optim_g:lr=2e-3', 'manual_seed=8', 'val=none', 'name=other')
-    assert [line for line in text.splitlines() if re.match(r' +(lr|manual_seed|name): ', line)][:2] == ['  name: other', '  manual_seed: 8']
-    assert '      lr: 0.002' in text.splitlines() and not validated(text)
+    assert {'  name: other', '  manual_seed: 8', '      lr: 0.002'} <= set(text.splitlines()) and not validated(text)
     assert (tmp_path / 'experiments' / 'other' / 'training_states' / '4.state').exists()
 
 
-def test_damaged_picture_met_by_a_worker(runs: Runs, restoration_options: dict[str, Any], pairs: Path, tmp_path: Path) -> None:
+def test_damaged_picture_met_by_a_worker(runs: Runs, restoration_options: Options, pairs: Path, tmp_path: Path) -> None:
     root = tmp_path / 'damaged'
     for side in ('lq', 'gt'):
         (root / side).mkdir(parents=True)
@@ -70,49 +68,67 @@ def test_damaged_picture_met_by_a_worker(runs: Runs, restoration_options: dict[s
     assert log_of(tmp_path).splitlines()[-1].endswith(f'ERROR: {errors[0]}')
 
 
-def test_interrupted_run_says_how_to_go_on(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_interrupted_run_says_how_to_go_on(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     codes, text = runs.start(tmp_path, write_options(tmp_path / 'o.yml', restoration_options), kill_at=5, kill_with=signal.SIGINT)
     assert codes == [130]
     assert text.splitlines()[-1] == 'interrupted; the same command with --auto_resume goes on from the last checkpoint'
     assert 'Traceback' not in text
 
 
-def test_sets_are_prepared_under_the_root(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_sets_are_prepared_under_the_root(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     sharp = {'type': 'SimulatedBlurDataset', 'domain': 'gopro', 'dataroot_gt': 'sets/val.lmdb'}
-    restoration_options['datasets'] = {'train': {'name': 'train', **sharp, 'gt_size': 16, 'batch_size_per_gpu': 2, 'num_worker_per_gpu': 0}}
+    restoration_options['datasets'] = {
+        'train': {'name': 'train', **sharp, 'gt_size': 16, 'batch_size_per_gpu': 2, 'num_worker_per_gpu': 0}}
     restoration_options['val'] = None
-    runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options, prepare={'set': 'photographs', 'out': 'sets'}, train__total_iter=2))
-    assert (tmp_path / 'sets' / 'val.lmdb').is_dir() and (tmp_path / 'experiments' / 'toy' / 'models' / 'net_g_2.pth').exists()
+    prepare = {'set': 'photographs', 'out': 'sets'}
+    runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options, prepare=prepare, train__total_iter=2))
+    assert (tmp_path / 'sets' / 'val.lmdb').is_dir()
+    assert (tmp_path / 'experiments' / 'toy' / 'models' / 'net_g_2.pth').exists()
+
+
+def test_models_of_basicsr_resume_on_the_cpu(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    """BasicSR's own model and dataset, whose training states say nothing about the run: the record beside them does."""
+    options = {**restoration_options, 'model_type': 'SRModel', 'scale': 1}
+    for section in options['datasets'].values():
+        section |= {'type': 'PairedImageDataset', 'io_backend': {'type': 'disk'}}
+    options['datasets']['train'] |= {'use_hflip': True, 'use_rot': True}
+    options['train'] = {'total_iter': 12, 'ema_decay': 0.9, 'optim_g': {'type': 'Adam', 'lr': 1e-3},
+                        'pixel_opt': {'type': 'L1Loss'}, 'scheduler': {'type': 'MultiStepLR', 'milestones': [6]}}
+    codes, _ = runs.start(tmp_path, write_options(tmp_path / 'o.yml', options), kill_at=7)
+    assert codes == [-signal.SIGKILL]
+    codes, text = runs.start(tmp_path, write_options(tmp_path / 'changed.yml', options, manual_seed=4), '--auto_resume')
+    assert codes == [2] and 'error: resume: manual_seed was 3 when the run started and is 4 now' in text
+    text = runs.train(tmp_path, tmp_path / 'o.yml', '--auto_resume')
+    assert 'Resuming training from epoch: 1, iter: 4.' in text
+    assert (tmp_path / 'experiments' / 'toy' / 'training_states' / '12.state').exists()
 
 
 def test_launcher_without_the_plugin() -> None:
     """-S leaves out the folder of installed packages."""
     for name in ('train', 'test'):
-        ended = subprocess.run([sys.executable, '-S', REPOSITORY / 'basicsr' / f'{name}.py', '-opt', 'o.yml'], capture_output=True, text=True)
-        assert (ended.returncode, ended.stderr) == (1, f'error: glowdeblur_plugin is not installed; run: pip install -e {REPOSITORY}\n')
+        command = [sys.executable, '-S', REPOSITORY / 'basicsr' / f'{name}.py', '-opt', 'o.yml']
+        ended = subprocess.run(command, capture_output=True, text=True)
+        assert ended.returncode == 1
+        assert ended.stderr == f'error: glowdeblur_plugin is not installed; run: pip install -e {REPOSITORY}\n'
 
 
 def test_launcher_of_the_clone_ends_with_one_line(tmp_path: Path) -> None:
     """Started for real, from another working folder, whose option files it finds."""
     (tmp_path / 'o.yml').write_text('name: toy\nmodel_type: NAFNetModel\nnum_gpu: 0\ndatasets: {}\npath: {}\n')
-    ended = subprocess.run([sys.executable, REPOSITORY / 'basicsr' / 'train.py', '-opt', 'o.yml'], cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, REPOSITORY / 'basicsr' / 'train.py', '-opt', 'o.yml']
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (2, '')
     assert re.fullmatch(r"error: model_type: no model has the name 'NAFNetModel'; .*\n", ended.stderr)
     assert list(tmp_path.iterdir()) == [tmp_path / 'o.yml']
 
 
-@pytest.fixture
-def torchrun_options(restoration_options: dict[str, Any], tmp_path: Path) -> Path:
-    """Option file of 12 iterations, with checkpoints at 4 and 8."""
-    return write_options(tmp_path / 'o.yml', restoration_options)
-
-
-def test_torchrun_resumes_and_validates_like_two_started_processes(runs: Runs, torchrun_options: Path, tmp_path: Path) -> None:
-    """Two processes killed at iteration 6 go on under a real torchrun, in the working folder, and validate the same."""
-    whole = runs.train(tmp_path, torchrun_options, ranks=2)
-    runs.start(tmp_path, torchrun_options, ranks=2, kill_at=6)
-    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '-m', 'glowdeblur_plugin.train', '-opt', 'o.yml',
-               '--launcher', 'pytorch', '--auto_resume']
+def test_torchrun_resumes_and_validates(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    """Two processes killed at iteration 6 go on under a real torchrun, in the working folder, and validate as if never killed."""
+    option_file = write_options(tmp_path / 'o.yml', restoration_options)
+    whole = runs.train(tmp_path, option_file, ranks=2)
+    runs.start(tmp_path, option_file, ranks=2, kill_at=6)
+    command = [sys.executable, '-m', 'torch.distributed.run', '--nproc_per_node', '2', '-m', 'glowdeblur_plugin.train',
+               '-opt', 'o.yml', '--launcher', 'pytorch', '--auto_resume']
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     assert 'Resuming training from epoch: 3, iter: 4.' in ended.stderr

@@ -2,19 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from toy_run import KILLED, Runs, write_options
+from toy_run import KILLED, Options, Runs, write_options
 
 TOTAL = 18
 PER_EPOCH = 4
 
 
 @pytest.fixture(scope='module')
-def glowdeblur_options(photographs_folder: Path) -> dict[str, Any]:
-    """GLOWDeblur nano with everything on that draws random numbers or keeps a state: 4 batches in an epoch, checkpoints at 6, 12, 18."""
+def glowdeblur_options(photographs_folder: Path) -> Options:
+    """GLOWDeblur nano with all on that draws random numbers or keeps a state: 4 batches in an epoch, checkpoints at 6, 12, 18."""
     sharp = {'type': 'SimulatedBlurDataset', 'dataroot_gt': str(photographs_folder), 'domain': 'gopro', 'blur_length': [2, 8]}
     return {
         'name': 'exact', 'model_type': 'GLOWDeblurModel', 'num_gpu': 0, 'manual_seed': 5,
@@ -35,7 +34,7 @@ def glowdeblur_options(photographs_folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope='module')
-def whole_run(runs: Runs, glowdeblur_options: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole_run(runs: Runs, glowdeblur_options: Options, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the uninterrupted run, with no workers."""
     root = tmp_path_factory.mktemp('whole')
     runs.train(root, write_options(root / 'o.yml', glowdeblur_options))
@@ -59,9 +58,9 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 @pytest.mark.parametrize(('kill_at', 'workers', 'resumed_from'), [
     (9, 0, 6), (9, 2, 6), (13, 0, 12), (13, 2, 12), (12, 2, 6), (3, 0, 0), (3, 2, 0),
-], ids=['inside an epoch', 'inside, 2 workers', "after an epoch's end", "after an epoch's end, 2 workers", "at an epoch's end, 2 workers",
-        'before the first checkpoint', 'before the first checkpoint, 2 workers'])
-def test_resume_is_exact(runs: Runs, glowdeblur_options: dict[str, Any], whole_run: Path, tmp_path: Path, kill_at: int, workers: int,
+], ids=['inside an epoch', 'inside, 2 workers', "after an epoch's end", "after an epoch's end, 2 workers",
+        "at an epoch's end, 2 workers", 'before the first checkpoint', 'before the first checkpoint, 2 workers'])
+def test_resume_is_exact(runs: Runs, glowdeblur_options: Options, whole_run: Path, tmp_path: Path, kill_at: int, workers: int,
                          resumed_from: int) -> None:
     option_file = write_options(tmp_path / 'o.yml', glowdeblur_options, datasets__train__num_worker_per_gpu=workers)
     codes, _ = runs.start(tmp_path, option_file, '--auto_resume', kill_at=kill_at)
@@ -71,14 +70,15 @@ def test_resume_is_exact(runs: Runs, glowdeblur_options: dict[str, Any], whole_r
     assert same(weights(tmp_path), weights(whole_run))
 
 
-def test_sampler_that_does_not_skip_gives_other_weights(runs: Runs, glowdeblur_options: dict[str, Any], whole_run: Path, tmp_path: Path) -> None:
+def test_sampler_that_does_not_skip_gives_other_weights(runs: Runs, glowdeblur_options: Options, whole_run: Path,
+                                                        tmp_path: Path) -> None:
     option_file = write_options(tmp_path / 'o.yml', glowdeblur_options)
     runs.start(tmp_path, option_file, kill_at=9)
     runs.train(tmp_path, option_file, '--auto_resume', break_sampler=True)
     assert not same(weights(tmp_path), weights(whole_run))
 
 
-def test_resuming_a_finished_run_changes_no_weight(runs: Runs, glowdeblur_options: dict[str, Any], whole_run: Path) -> None:
+def test_resuming_a_finished_run_changes_no_weight(runs: Runs, glowdeblur_options: Options, whole_run: Path) -> None:
     models = whole_run / 'experiments' / 'exact' / 'models'
     before, latest = weights(whole_run), torch.load(models / 'net_g_latest.pth', weights_only=True)
     runs.train(whole_run, whole_run / 'o.yml', '--auto_resume')
@@ -88,7 +88,7 @@ def test_resuming_a_finished_run_changes_no_weight(runs: Runs, glowdeblur_option
 
 
 @pytest.mark.parametrize('kill_at', [3, 7], ids=['before the first checkpoint', 'after it'])
-def test_drawn_seed_is_kept(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path, kill_at: int) -> None:
+def test_drawn_seed_is_kept(runs: Runs, restoration_options: Options, tmp_path: Path, kill_at: int) -> None:
     del restoration_options['manual_seed']
     drawn, given = tmp_path / 'drawn', tmp_path / 'given'
     for root in (drawn, given):
@@ -100,7 +100,7 @@ def test_drawn_seed_is_kept(runs: Runs, restoration_options: dict[str, Any], tmp
     assert same(weights(drawn, 12, 'toy'), weights(given, 12, 'toy'))
 
 
-def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: dict[str, Any], tmp_path: Path) -> None:
+def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: Options, tmp_path: Path) -> None:
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     for root in (whole, killed):
         root.mkdir()
@@ -113,15 +113,16 @@ def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: dict[str, 
 
 
 @pytest.mark.parametrize(('change', 'named'), [
-    ({'datasets__train__batch_size_per_gpu': 2}, 'batch_size_per_gpu (times num_gpu without a launcher) was 4 when the run started and is 2 now'),
+    ({'datasets__train__batch_size_per_gpu': 2}, '(times num_gpu without a launcher) was 4 when the run started and is 2 now'),
     ({'train__accumulate': 1}, 'train:accumulate was 2 when the run started and is 1 now'),
     ({'datasets__train__gt_size': 24}, 'the training data set or an option of datasets:train that changes its samples was'),
     ({'manual_seed': 4}, 'manual_seed was 3 when the run started and is 4 now'),
     ({}, 'the number of processes was 1 when the run started and is 2 now'),
 ], ids=['batch size', 'accumulate', 'data', 'seed', 'processes'])
-def test_another_run_is_refused(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path, change: dict[str, Any], named: str) -> None:
+def test_another_run_is_refused(runs: Runs, restoration_options: Options, tmp_path: Path, change: Options, named: str) -> None:
     runs.start(tmp_path, write_options(tmp_path / 'o.yml', restoration_options), kill_at=6)
-    kept = {path: path.read_bytes() for path in (tmp_path / 'experiments').rglob('*') if path.suffix in ('.pth', '.state', '.json')}
+    files = [path for path in (tmp_path / 'experiments').rglob('*') if path.suffix in ('.pth', '.state', '.json')]
+    kept = {path: path.read_bytes() for path in files}
     assert len(kept) > 2
     codes, text = runs.start(tmp_path, write_options(tmp_path / 'changed.yml', restoration_options, **change), '--auto_resume',
                              ranks=1 if change else 2)
@@ -131,7 +132,7 @@ def test_another_run_is_refused(runs: Runs, restoration_options: dict[str, Any],
     assert all(path.read_bytes() == content for path, content in kept.items())
 
 
-def test_torn_files_are_passed_over(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_torn_files_are_passed_over(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     option_file = write_options(tmp_path / 'o.yml', restoration_options)
     runs.train(tmp_path, option_file)
     whole = weights(tmp_path, 12, 'toy')
@@ -148,7 +149,18 @@ def test_torn_files_are_passed_over(runs: Runs, restoration_options: dict[str, A
     assert same(weights(tmp_path, 12, 'toy'), whole)
 
 
-def test_given_torn_state_is_an_error(runs: Runs, restoration_options: dict[str, Any], tmp_path: Path) -> None:
+def test_given_state_is_gone_on_from(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options))
+    whole = weights(tmp_path, 12, 'toy')
+    given = write_options(tmp_path / 'o.yml', restoration_options, path__resume_state='experiments/toy/training_states/8.state')
+    assert 'Resuming training from epoch: 3, iter: 8.' in runs.train(tmp_path, given)
+    assert same(weights(tmp_path, 12, 'toy'), whole)
+    (tmp_path / 'experiments' / 'toy' / 'models' / 'net_g_8.pth').unlink()
+    codes, text = runs.start(tmp_path, given)
+    assert codes == [2] and 'net_g_8.pth\', which are not there or torn' in text
+
+
+def test_given_torn_state_is_an_error(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options))
     state = tmp_path / 'experiments' / 'toy' / 'training_states' / '8.state'
     state.write_bytes(state.read_bytes()[:-100])

@@ -1,7 +1,7 @@
 """Real runs for tests, without BasicSR's start of four seconds each time.
 
-`python tests/toy_run.py` imports everything once and then forks a process for each request that it reads: a real process, which may be
-killed for real. `Runs` talks to it. Requests and answers are lines of JSON.
+`python tests/toy_run.py` imports everything once and then forks a process for each request that it reads: a real process, which
+may be killed for real. `Runs` talks to it. Requests and answers are lines of JSON.
 """
 
 import json
@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+Options = dict[str, Any]
 KILLED = -signal.SIGKILL
 
 
@@ -30,7 +31,7 @@ class Runs:
         """Train or test with the command line `-opt <option_file> <arguments>` and `root` as the place of results.
 
         Args:
-            kill_at: the process sends itself `kill_with` when BasicSR logs this iteration, after its step and before its checkpoint.
+            kill_at: the process sends itself `kill_with` when BasicSR logs this iteration, after its step, before its checkpoint.
             ranks: processes, as torchrun would start them.
             break_sampler: the sampler does not leave out what was seen.
 
@@ -38,8 +39,9 @@ class Runs:
             Exit status of each process (KILLED for SIGKILL) and all that they wrote.
         """
         output = root / 'output.txt'
-        request = {'root': str(root), 'arguments': ['-opt', str(option_file), *arguments], 'pipeline': pipeline, 'kill_at': kill_at,
-                   'kill_with': int(kill_with), 'ranks': ranks, 'break_sampler': break_sampler, 'output': str(output)}
+        request = {'root': str(root), 'arguments': ['-opt', str(option_file), *arguments], 'pipeline': pipeline,
+                   'kill_at': kill_at, 'kill_with': int(kill_with), 'ranks': ranks, 'break_sampler': break_sampler,
+                   'output': str(output)}
         self.process.stdin.write(json.dumps(request) + '\n')
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline()), output.read_text()
@@ -55,7 +57,7 @@ class Runs:
         self.process.wait()
 
 
-def write_options(path: Path, options: dict[str, Any], **changes: Any) -> Path:
+def write_options(path: Path, options: Options, **changes: Any) -> Path:
     """Write an option file with changes such as `train__total_iter=8`."""
     options = json.loads(json.dumps(options))
     for name, value in changes.items():

@@ -5,7 +5,7 @@
 
 
 def install() -> None:
-    """Put our reading of options, loaders and resume in the place of BasicSR's in its two pipelines; imports BasicSR and torch."""
+    """Put our reading of options, loaders and resume in the place of BasicSR's in its pipelines; imports BasicSR and torch."""
     import basicsr.test
     import basicsr.train
 

@@ -39,7 +39,7 @@ class _AliasLoader(Loader):
 
 
 class AliasFinder(MetaPathFinder):
-    """Finds the modules of `ALIASES`. It stands last, so a module that really exists wins; nothing is imported before it is needed."""
+    """Finds the modules of `ALIASES`. It stands last, so a module that exists wins; nothing is imported before it is needed."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """The alias of `fullname`, None when there is none."""
@@ -51,7 +51,7 @@ class AliasFinder(MetaPathFinder):
 class BasicSRFinder(MetaPathFinder):
     """Keeps `import basicsr` from taking the repository's folder `basicsr/` of launchers for the library.
 
-    A folder without `__init__.py` on `sys.path` wins over a library installed in editable mode, whose finder comes after Python's own.
+    A folder without `__init__.py` on `sys.path` wins over a library installed as editable, whose finder comes after Python's own.
     """
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
+from basicsr.utils import dist_util
 from torch import distributed
 
 from glowdeblur_plugin.errors import UserError
@@ -21,20 +22,20 @@ def start(launcher: str, use_cuda: bool, settings: dict[str, Any]) -> None:
         settings: the option file's `dist_params`; only slurm reads them.
 
     Raises:
-        UserError: torchrun's environment is missing, or this process has no GPU of its own.
+        UserError: torchrun without `pytorch` or `pytorch` without torchrun, or this process has no GPU of its own.
     """
     if launcher == 'none':
+        if 'LOCAL_RANK' in os.environ and int(os.environ.get('WORLD_SIZE', 1)) > 1:
+            raise UserError('--launcher: this is one of several processes started by torchrun, which needs --launcher pytorch')
         return
     if launcher == 'slurm':
-        from basicsr.utils import dist_util
-
         dist_util.init_dist(launcher, **settings)
         return
     try:
         local_rank = int(os.environ['LOCAL_RANK'])
     except (KeyError, ValueError) as error:
-        raise UserError('--launcher pytorch: start it with torchrun, such as `torchrun --nproc_per_node 2 basicsr/train.py -opt ... '
-                        '--launcher pytorch`') from error
+        raise UserError('--launcher pytorch: start it with torchrun, such as `torchrun --nproc_per_node 2 basicsr/train.py '
+                        '-opt ... --launcher pytorch`') from error
     if use_cuda:
         if local_rank >= torch.cuda.device_count():
             raise UserError(f'--launcher pytorch: process {local_rank} has no GPU, there are {torch.cuda.device_count()}; '

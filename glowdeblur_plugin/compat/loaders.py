@@ -19,8 +19,8 @@ _stock_loaders = basicsr.train.create_train_val_dataloader
 def create_train_val_dataloader(opt: dict[str, Any], logger: Logger) -> Loaders:
     """BasicSR's loaders, with the last epoch counted over full batches only, as the loader gives them.
 
-    Fills in the seed of the training data, writes the run's record into `opt['run']` and `run.json`, and on resume lets the sampler leave
-    out what was seen.
+    Fills in the seed of the training data, writes the run's record into `opt['run']` and `run.json`, and on resume lets the
+    sampler leave out what was seen.
 
     Returns:
         Training loader, its sampler, validation loaders, number of the last epoch (BasicSR's loop includes it), total iterations.
@@ -37,15 +37,15 @@ def create_train_val_dataloader(opt: dict[str, Any], logger: Logger) -> Loaders:
     loader, sampler, val_loaders, _, total_iterations = _stock_loaders(opt, logger)
     per_epoch = len(sampler) // loader.batch_size
     if per_epoch == 0:
-        raise UserError(f'datasets:train: {len(loader.dataset)} pictures give {len(sampler)} samples an epoch and process, less than one '
-                        f'batch of {loader.batch_size}; raise dataset_enlarge_ratio or lower batch_size_per_gpu')
+        raise UserError(f'datasets:train: {len(loader.dataset)} pictures give {len(sampler)} samples an epoch and process, less '
+                        f'than one batch of {loader.batch_size}; raise dataset_enlarge_ratio or lower batch_size_per_gpu')
     last_epoch = math.ceil(total_iterations / per_epoch) - 1
     logger.info(f'Full batches in an epoch: {per_epoch} (the last, incomplete one is dropped); epochs: {last_epoch + 1}.')
     record = run_record.run_record(opt, loader, per_epoch)
     point = opt.pop('resume_point', None)
     if point is not None:
         if not point['record']:
-            logger.warning('The checkpoint does not say how its run was started: that batch size, data and seed are the same is not checked.')
+            logger.warning('The checkpoint does not say how its run was started: batch size, data and seed are not compared.')
         run_record.require_same(point['record'], record)
         sampler.resume(point['epoch'], (point['iter'] - point['epoch'] * per_epoch) * loader.batch_size)
     opt['run'] = record

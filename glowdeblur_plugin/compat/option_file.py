@@ -10,6 +10,8 @@ import yaml
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import unknown_key
 
+_FLOAT, _MERGE = 'tag:yaml.org,2002:float', 'tag:yaml.org,2002:merge'
+
 
 class OptionLoader(yaml.SafeLoader):
     """YAML without tags that run code; refuses a key given twice and reads `1e-4` as the number it looks like."""
@@ -20,14 +22,14 @@ class OptionLoader(yaml.SafeLoader):
         Raises:
             yaml.constructor.ConstructorError: a key stands twice in it.
         """
-        written = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != 'tag:yaml.org,2002:merge']
+        written = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE]
         for index, key in enumerate(written):
             if key in written[:index]:
                 raise yaml.constructor.ConstructorError(None, None, f"key '{key}' is given twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
-OptionLoader.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789'))
+OptionLoader.add_implicit_resolver(_FLOAT, re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'), list('-+.0123456789'))
 
 
 def read_option_file(path: str) -> dict[str, Any]:

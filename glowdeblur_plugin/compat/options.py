@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from basicsr.utils import options as stock
-from basicsr.utils import set_random_seed
 
 from glowdeblur_plugin import checks
 from glowdeblur_plugin.compat import allocator, distributed
@@ -59,7 +58,7 @@ def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any]
 
 
 def resolve_paths(opt: dict[str, Any], root: Path) -> None:
-    """Make the relative paths in `opt` absolute, from `root` on: each `dataroot*`, `prepare:out`, and networks and states under `path`."""
+    """Make relative paths in `opt` absolute, under `root`: each `dataroot*`, `prepare:out`, networks and states under `path`."""
     def resolve(section: dict[str, Any], key: str) -> None:
         value = section[key]
         if isinstance(value, str):
@@ -83,7 +82,7 @@ def _command_line() -> argparse.Namespace:
     parser.add_argument('--auto_resume', action='store_true', help='go on from the newest checkpoint of the experiment')
     parser.add_argument('--debug', action='store_true', help='validate and save every 8 iterations, log each one')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by launchers')
-    parser.add_argument('--force_yml', nargs='+', metavar='SECTION:KEY=VALUE', help='change options, such as train:total_iter=100')
+    parser.add_argument('--force_yml', nargs='+', metavar='SECTION:KEY=VALUE', help='change options: train:total_iter=100')
     return parser.parse_args()
 
 
@@ -131,4 +130,4 @@ def _replaced(target: Any, **values: Any) -> Iterator[None]:
 
 def _require_apart(option_file: Path, folder: Path) -> None:
     if option_file.resolve().parent == folder.resolve():
-        raise UserError(f"-opt: '{option_file}' lies in the experiment's own folder, where its copy goes; give a copy outside of it")
+        raise UserError(f"-opt: '{option_file}' lies in the experiment's own folder, where a copy goes; use one outside of it")

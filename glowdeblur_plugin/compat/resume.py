@@ -15,9 +15,9 @@ from glowdeblur_plugin.models.checkpoints import read_checkpoint
 def load_resume_state(opt: dict[str, Any]) -> dict[str, Any] | None:
     """The training state that the run goes on from, on the CPU; None for a new run.
 
-    With `--auto_resume` it is the newest one under `opt['path']['training_states']` that can be read and whose networks are there,
-    otherwise that of `path:resume_state`. Notes in `opt` what the loaders need: `resume_point` (epoch, iter, record of the run) and
-    `resume_notes` (lines for the log, which is not open yet). A drawn `manual_seed` is replaced by the one that the run started with.
+    With `--auto_resume` it is the newest one under `opt['path']['training_states']` that can be read and whose networks are
+    there, otherwise that of `path:resume_state`. Notes in `opt` what the loaders need: `resume_point` (epoch, iter, record of the
+    run) and `resume_notes` (lines for the log, which is not open yet). A drawn `manual_seed` is replaced by that of the run.
 
     Raises:
         UserError: `path:resume_state` cannot be used, or a pretrained network is missing.

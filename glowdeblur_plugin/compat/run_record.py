@@ -22,7 +22,7 @@ OPTION_NAMES = {
 
 
 def run_record(opt: Mapping[str, Any], loader: DataLoader, iterations_per_epoch: int) -> dict[str, Any]:
-    """Identity of the run that `opt` and its training loader describe: plain numbers and text under the keys of `OPTION_NAMES`."""
+    """Identity of the run that `opt` and its training loader describe: numbers and text under the keys of `OPTION_NAMES`."""
     dataset = loader.dataset
     fingerprint = dataset.fingerprint() if hasattr(dataset, 'fingerprint') else f'{type(dataset).__name__} of {len(dataset)}'
     return {'seed': opt['manual_seed'], 'batch_size': loader.batch_size, 'world_size': opt['world_size'],

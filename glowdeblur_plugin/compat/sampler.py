@@ -10,8 +10,8 @@ from torch.utils.data import Dataset
 class DrawSampler(EnlargedSampler):
     """`EnlargedSampler` that says which draw of the run a sample is.
 
-    With v the value that BasicSR's permutation of 0..total_size-1 holds at a place, a dataset whose attribute `accepts_draws` is true
-    gets epoch x total_size + v, which is unique over the run; others get v modulo their length, as in BasicSR.
+    With v the value that BasicSR's permutation of 0..total_size-1 holds at a place, a dataset whose attribute `accepts_draws` is
+    true gets epoch x total_size + v, which is unique over the run; others get v modulo their length, as in BasicSR.
     """
 
     def __init__(self, dataset: Dataset, num_replicas: int, rank: int, ratio: float = 1) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from basicsr.archs import build_network
 from basicsr.utils import get_root_logger
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
@@ -221,6 +221,9 @@ class DeblurModel(CheckpointedModel):
             self.save_pictures(name, stem, pictures, current_iter, tb_logger, save_img)
             return {'path': path, **scalars}
 
+        if self.opt['dist']:
+            for buffer in net.buffers():  # each rank has observed its own batches
+                distributed.broadcast(buffer, 0)
         net.eval()
         try:
             rows = evaluate_dataset(dataloader.dataset, name, evaluate, self.rank, self.world_size)

@@ -1,0 +1,66 @@
+"""The convolutional parts: against the peer's block, and what they start as."""
+
+import pytest
+import torch
+from spandrel.architectures.NAFNet import NAFNet as SpandrelNAFNet
+from torch.nn import functional as F
+
+from glowdeblur_plugin.archs.blocks import NAFBlock
+from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
+from glowdeblur_plugin.archs.padding import pad_to_multiple
+from glowdeblur_plugin.archs.pre_reconstruction_arch import DomainAlignment, PreReconstruction
+
+OURS_TO_NAFNET = {'norm_spatial': 'norm1', 'expand': 'conv1', 'depthwise': 'conv2', 'attention': 'sca.1', 'project': 'conv3', 'norm_channel': 'norm2',
+                  'feed_in': 'conv4', 'feed_out': 'conv5', 'scale_spatial': 'beta', 'scale_channel': 'gamma'}
+
+
+def test_block_equals_that_of_nafnet() -> None:
+    peer = SpandrelNAFNet(width=6, middle_blk_num=1, enc_blk_nums=[], dec_blk_nums=[]).middle_blks[0].double()
+    ours, generator = NAFBlock(6).double(), torch.Generator().manual_seed(0)
+    weights = {}
+    for name, parameter in ours.named_parameters():
+        torch.nn.init.normal_(parameter, std=0.5, generator=generator)
+        part, _, kind = name.partition('.')
+        weights['.'.join(filter(None, (OURS_TO_NAFNET[part], kind)))] = parameter.detach()
+    peer.load_state_dict(weights)
+    features = torch.randn(2, 6, 5, 7, dtype=torch.float64, generator=generator)
+    assert torch.allclose(ours(features), peer(features), atol=1e-9)
+    assert (ours(features) - features).abs().max() > 0.1
+
+
+@pytest.mark.parametrize('patch', [1, 2])
+def test_a_new_pre_reconstruction_gives_back_its_input_and_every_weight_learns(patch: int) -> None:
+    torch.manual_seed(0)
+    net = PreReconstruction(width=8, encoder_blocks=[1, 1], middle_blocks=1, decoder_blocks=[1, 1], patch=patch)
+    picture = torch.rand(1, 3, 2 * net.size_multiple, 3 * net.size_multiple)
+    assert torch.equal(net(picture), picture)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    net(picture).square().mean().backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in net.parameters())
+
+
+def test_a_cell_of_the_alignment_head_sees_the_picture_area_it_stands_for() -> None:
+    head = DomainAlignment(picture_width=2, patch=2, compression=8, latent_channels=1)
+    torch.nn.init.ones_(head.residual.weight)
+    features = torch.zeros(1, 2, 16, 16)
+    features[..., 4:8, 8:12] = 1
+    aligned = head(torch.zeros(1, 1, 4, 4), features)
+    reached = F.conv2d(torch.zeros(1, 1, 4, 4).index_put((torch.tensor(0), torch.tensor(0), torch.tensor(1), torch.tensor(2)), torch.tensor(1.0)),
+                       torch.ones(1, 1, 3, 3), padding=1)
+    assert torch.equal(aligned, 32 * reached)
+
+
+def test_motion_starts_at_zero_on_the_cell_grid_in_pixels() -> None:
+    net = MotionEstimator(width=8, blocks=1, cell=16)
+    assert torch.equal(net(torch.rand(1, 3, 64, 32)), torch.zeros(1, 3, 4, 2))
+    torch.nn.init.constant_(net.head.bias, 0.5)
+    assert torch.allclose(net(torch.rand(1, 3, 64, 32)), torch.full((1, 3, 4, 2), 8.0))
+
+
+@pytest.mark.parametrize('size', [(33, 40), (5, 64), (32, 32)])
+def test_padding_keeps_the_picture_and_reaches_the_multiple(size: tuple[int, int]) -> None:
+    picture = torch.rand(1, 3, *size)
+    padded = pad_to_multiple(picture, 32)
+    assert torch.equal(padded[..., :size[0], :size[1]], picture)
+    assert all(length % 32 == 0 and length - old < 32 for length, old in zip(padded.shape[-2:], size))

@@ -12,7 +12,7 @@ from basicsr.utils.registry import (ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGIST
                                     Registry)
 
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.host_options import Frequency, HostOptions, LoaderOptions, LoggerOptions, ValHostOptions
+from glowdeblur_plugin.host_options import VAL_KEYS, Frequency, HostOptions, LoaderOptions, LoggerOptions, ValHostOptions
 from glowdeblur_plugin.options import Schema, convert, read_section, unknown_key
 
 Section = dict[str, Any]
@@ -153,7 +153,7 @@ def _check_val(val: Section, schema: type | None, is_train: bool) -> None:
     if is_train and host.val_freq is None:
         raise UserError("val: key 'val_freq' is missing (a whole number of iterations)")
     if schema is not None:
-        read_section(schema, val, 'val', host_keys=[field.name for field in fields(ValHostOptions)])
+        read_section(schema, val, 'val', host_keys=VAL_KEYS)
     for name, section in (host.metrics or {}).items():
         convert(section.get('better', 'higher'), Literal['higher', 'lower'], f'val:metrics:{name}:better')
         arguments = {key: value for key, value in section.items() if key != 'better'}

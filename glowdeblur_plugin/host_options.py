@@ -1,6 +1,6 @@
 """The keys of an option file that BasicSR itself reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 from glowdeblur_plugin.options import Between
@@ -63,3 +63,8 @@ class LoaderOptions:
     num_prefetch_queue: Annotated[int, Between(1)] = 1
     pin_memory: bool = False
     persistent_workers: bool = False
+
+
+VAL_KEYS = frozenset(field.name for field in fields(ValHostOptions))
+# `phase` and `scale` are filled in by BasicSR; `io_backend` belongs to its own datasets and is accepted so that a section can be shared.
+DATASET_KEYS = frozenset(field.name for field in fields(LoaderOptions)) | {'phase', 'scale', 'io_backend'}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / 'glowdeblur_plugin'
-ANYONE = {'errors', 'options'}
+ANYONE = {'errors', 'options', 'host_options'}
 RULES = {
     'ops': set(),
     'losses': set(),

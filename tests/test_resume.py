@@ -21,7 +21,7 @@ def glowdeblur_options(photographs_folder: Path) -> Options:
             'train': {'name': 'simulated', **sharp, 'gt_size': 32, 'batch_size_per_gpu': 2, 'num_worker_per_gpu': 0},
             'val': {'name': 'whole', **sharp},
         },
-        'network_g': {'type': 'GLOWDeblur', 'variant': 'nano'},
+        'network_g': {'type': 'GLOWDeblur', 'variant': 'nano', 'target': 'around'},
         'path': {},
         'train': {
             'total_iter': TOTAL, 'accumulate': 2, 'ema_decay': 0.9, 'grad_clip': 1.0, 'keep_checkpoints': None,

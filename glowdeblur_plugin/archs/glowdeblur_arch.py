@@ -143,7 +143,8 @@ class GLOWDeblur(nn.Module):
             text, text_mask: see `velocity`.
 
         Returns:
-            `prereconstruction`, `aligned`, `latent` (of gt), `motion`, and with noise `flow_error`, the velocity's error (K N, C, h, w) in the target's unit.
+            `prereconstruction`, `aligned`, `latent` (of gt), `motion`, and with noise `flow_error`, the error of
+            the velocity (K N, C, h, w).
         """
         condition = self.condition(lq)
         with torch.no_grad():
@@ -163,7 +164,7 @@ class GLOWDeblur(nn.Module):
             text = text.repeat(draws, 1, 1)
             text_mask = None if text_mask is None else text_mask.repeat(draws, 1)
         velocity = self.velocity(add_noise(latent, noise, sigma), sigma, condition, text, text_mask)
-        results['flow_error'] = (velocity - (noise - latent)) / self.target.error_scale(sigma)
+        results['flow_error'] = velocity - (noise - latent)
         return results
 
 

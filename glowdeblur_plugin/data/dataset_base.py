@@ -15,12 +15,8 @@ from torch.utils.data import Dataset, get_worker_info
 
 from glowdeblur_plugin.data.picture_source import PictureSource, Window
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.host_options import DATASET_KEYS
 from glowdeblur_plugin.options import Between, read_section
-
-HOST_KEYS = frozenset({
-    'name', 'type', 'phase', 'scale', 'io_backend', 'num_worker_per_gpu', 'batch_size_per_gpu', 'dataset_enlarge_ratio',
-    'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
-})
 
 Dtype = Literal['float32', 'uint8']
 Side = Annotated[int, Between(16)]
@@ -84,7 +80,7 @@ class DeblurDataset(Dataset):
         Raises:
             UserError: a key or value that is wrong.
         """
-        options = read_section(cls.Options, opt, section, HOST_KEYS)
+        options = read_section(cls.Options, opt, section, DATASET_KEYS)
         if isinstance(options, CropOptions) and opt.get('phase') == 'train' and options.gt_size is None:
             raise UserError(f"{section}: key 'gt_size' is missing (side of the training crops in pixels)")
         return options

@@ -58,10 +58,6 @@ class PlainTarget(nn.Module):
         """v-hat: the backbone's output."""
         return output
 
-    def error_scale(self, sigma: Tensor) -> Tensor:
-        """The unit of the velocity error in the loss: 1."""
-        return sigma.new_ones(1)
-
     def observe(self, latent: Tensor, aligned: Tensor) -> None:
         """Nothing is learnt from the aligned feature here."""
 
@@ -101,10 +97,10 @@ class AroundTarget(nn.Module):
         level, variance = self._level_and_variance(sigma)
         residual = noised - (1 - level) * aligned
         linear = residual * (level - (1 - level) * self.residual_variance) / variance - aligned
-        return linear + self.error_scale(sigma) * output
+        return linear + self.deviation(sigma) * output
 
-    def error_scale(self, sigma: Tensor) -> Tensor:
-        """c, the deviation (N, C, 1, 1) of v given z and a; the loss is the mean of ((v-hat - v) / c)^2."""
+    def deviation(self, sigma: Tensor) -> Tensor:
+        """c, the deviation (N, C, 1, 1) of v given z and a."""
         return (self.residual_variance / self._level_and_variance(sigma)[1]).sqrt()
 
 

@@ -12,10 +12,11 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from glowdeblur_plugin.host_options import VAL_KEYS
 from glowdeblur_plugin.models.checkpointed_model import CheckpointedModel
 from glowdeblur_plugin.models.ema import WeightAverage
 from glowdeblur_plugin.models.guard import LossGuard
-from glowdeblur_plugin.models.options import HOST_VAL_KEYS, DeblurTrainOptions, DeblurValOptions
+from glowdeblur_plugin.models.options import DeblurTrainOptions, DeblurValOptions
 from glowdeblur_plugin.models.schedule import warmup_cosine
 from glowdeblur_plugin.models.seeds import picture_generator, step_generator
 from glowdeblur_plugin.models.training_log import RunningMeans
@@ -48,7 +49,7 @@ class DeblurModel(CheckpointedModel):
         super().__init__(opt)
         if self.is_train:
             self.train_options = read_section(self.Options, opt['train'], 'train')
-        self.val_options = read_section(self.ValOptions, opt.get('val'), 'val', HOST_VAL_KEYS)
+        self.val_options = read_section(self.ValOptions, opt.get('val'), 'val', VAL_KEYS)
         self.rank, self.world_size = opt.get('rank', 0), opt.get('world_size', 1)
         self.seed = opt.get('manual_seed') or 0
         self.batch: dict[str, Any] = {}

@@ -17,11 +17,10 @@ from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, 
 from glowdeblur_plugin.models.glowdeblur_summary import write_summary
 from glowdeblur_plugin.models.options import DeblurTrainOptions
 from glowdeblur_plugin.models.validation import PictureResult
-from glowdeblur_plugin.options import Between, read_section
+from glowdeblur_plugin.options import Between
 from glowdeblur_plugin.resources import PeakMemory, process_seconds
 
 DRAWN = {'strip', 'blur'}
-HOST_VAL_KEYS = ('val_freq', 'save_img', 'metrics', 'pbar', 'suffix')
 
 
 @dataclass(kw_only=True)
@@ -35,7 +34,7 @@ class GLOWDeblurTrainOptions(DeblurTrainOptions):
         pixel_opt, frequency_opt: losses of the pre-reconstruction, as BasicSR's sections of type and arguments.
         motion_opt: loss of the motion estimator, on samples whose motion is known.
         align_weight: factor on the mean square error of the aligned feature against the sharp picture's latent.
-        flow_weight: factor on the flow matching loss, the mean square of the velocity's error in the target's unit.
+        flow_weight: factor on the flow matching loss, the mean square of the velocity's error.
 
     The paper names none of these; terms and factors are our choice.
     """
@@ -76,7 +75,6 @@ class GLOWDeblurModel(DeblurModel):
 
     def __init__(self, opt: dict[str, Any]) -> None:
         self.memory = PeakMemory()
-        self.val_options = read_section(self.ValOptions, opt.get('val'), 'val', HOST_VAL_KEYS)
         super().__init__(opt)
 
     def init_training_settings(self) -> None:

@@ -27,12 +27,9 @@ class SchedulerOptions:
     final_lr_ratio: Annotated[float, Between(0, 1)] = 0.0
 
 
-HOST_VAL_KEYS = ('val_freq', 'save_img', 'metrics', 'pbar', 'suffix')
-
-
 @dataclass(kw_only=True)
 class DeblurValOptions:
-    """`val`: none beside BasicSR's own keys (`HOST_VAL_KEYS`); a method that has its own gives another dataclass."""
+    """`val`: none beside BasicSR's own keys (`host_options.VAL_KEYS`); a method that has its own gives another dataclass."""
 
 
 @dataclass(kw_only=True)

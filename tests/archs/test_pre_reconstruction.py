@@ -6,7 +6,7 @@ from spandrel.architectures.NAFNet import NAFNet as SpandrelNAFNet
 from torch.nn import functional as F
 
 from glowdeblur_plugin.archs.blocks import NAFBlock
-from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
+from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator, structure_tensors
 from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.archs.pre_reconstruction_arch import DomainAlignment, PreReconstruction
 
@@ -64,3 +64,20 @@ def test_padding_keeps_the_picture_and_reaches_the_multiple(size: tuple[int, int
     padded = pad_to_multiple(picture, 32)
     assert torch.equal(padded[..., :size[0], :size[1]], picture)
     assert all(length % 32 == 0 and length - old < 32 for length, old in zip(padded.shape[-2:], size))
+
+
+@pytest.mark.parametrize('degrees', [0, 30, 90, 135])
+def test_structure_tensor_of_a_wave_has_its_doubled_angle(degrees: int) -> None:
+    angle = torch.deg2rad(torch.tensor(float(degrees)))
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing='ij')
+    wave = 0.5 + 0.4 * torch.sin(0.15 * (x * torch.cos(angle) + y * torch.sin(angle)))
+    features = structure_tensors(wave.expand(1, 3, 64, 64))[0, :, 8, 8]
+    for scale in range(3):
+        assert features[3 * scale].item() == pytest.approx(torch.cos(2 * angle).item(), abs=0.06)
+        assert features[3 * scale + 1].item() == pytest.approx(torch.sin(2 * angle).item(), abs=0.06)
+
+
+def test_structure_tensor_of_a_flat_picture_says_no_direction() -> None:
+    features = structure_tensors(torch.full((1, 3, 32, 32), 0.3)).view(1, 3, 3, 8, 8)
+    assert features[:, :, :2].abs().max() == 0
+    assert torch.allclose(features[:, :, 2], torch.full_like(features[:, :, 2], -5))

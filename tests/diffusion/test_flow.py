@@ -75,7 +75,7 @@ def test_around_target_is_the_gaussian_posterior(sigma: float) -> None:
     deviation = (r2 * sigma ** 2 / total).sqrt() / sigma
     expected = (noised - mean) / sigma + deviation * output
     assert torch.allclose(target.velocity(output, noised, level, aligned), expected, atol=1e-9 / sigma)
-    assert torch.allclose(target.error_scale(level), deviation)
+    assert torch.allclose(target.deviation(level), deviation)
 
 
 def test_around_target_with_zero_output_gives_the_aligned_feature_in_one_step() -> None:
@@ -93,7 +93,7 @@ def test_around_target_feeds_unit_variance_and_asks_for_unit_variance() -> None:
     aligned, residual, noise = (torch.randn(64, 2, 32, 32, generator=generator, dtype=torch.float64) for _ in range(3))
     latent, sigma = aligned + residual * variance.sqrt().view(1, 2, 1, 1), torch.rand(64, generator=generator, dtype=torch.float64)
     noised = add_noise(latent, noise, sigma)
-    wanted = (noise - latent - target.velocity(torch.zeros_like(noised), noised, sigma, aligned)) / target.error_scale(sigma)
+    wanted = (noise - latent - target.velocity(torch.zeros_like(noised), noised, sigma, aligned)) / target.deviation(sigma)
     assert target.network_input(noised, sigma, aligned).var().item() == pytest.approx(1, abs=0.02)
     assert wanted.var(dim=(0, 2, 3)).tolist() == pytest.approx([1, 1], abs=0.02)
 
@@ -110,4 +110,3 @@ def test_plain_target_changes_nothing() -> None:
     sigma = torch.tensor([0.5])
     assert target.network_input(z, sigma, z + 1) is z
     assert target.velocity(z, z + 1, sigma, z + 2) is z
-    assert target.error_scale(sigma).item() == 1

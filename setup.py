@@ -1,23 +1,35 @@
-"""Installation of glowdeblur_plugin; the packages are listed by name so that the launchers' folder `basicsr/` stays out of the wheel."""
+"""Installation of glowdeblur_plugin; packages are listed by name, so the launchers' folder `basicsr/` stays out of the wheel."""
 
 import re
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
 
 ROOT = Path(__file__).parent
-VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'glowdeblur_plugin' / '__init__.py').read_text()).group(1)
+VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'glowdeblur_plugin' / '__init__.py').read_text(encoding='utf-8')).group(1)
 
+PACKAGES = [
+    'glowdeblur_plugin',
+    'glowdeblur_plugin.archs',
+    'glowdeblur_plugin.compat',
+    'glowdeblur_plugin.data',
+    'glowdeblur_plugin.data.packers',
+    'glowdeblur_plugin.data.simulate',
+    'glowdeblur_plugin.diffusion',
+    'glowdeblur_plugin.losses',
+    'glowdeblur_plugin.metrics',
+    'glowdeblur_plugin.models',
+]
 BASELINES = ['spandrel>=0.4.1,<0.5', 'spandrel-extra-arches>=0.2,<0.3']
 
 setup(
     name='glowdeblur_plugin',
     version=VERSION,
     description='Generative real-world image deblurring (GLOWDeblur) as a plugin for BasicSR',
-    long_description=(ROOT / 'README.md').read_text(),
+    long_description=(ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     python_requires='>=3.11,<3.13',
-    packages=find_packages(include=['glowdeblur_plugin', 'glowdeblur_plugin.*']),
+    packages=PACKAGES,
     entry_points={'console_scripts': ['glowdeblur=glowdeblur_plugin.cli:main']},
     install_requires=[
         'basicsr==1.4.2',
@@ -35,6 +47,6 @@ setup(
     ],
     extras_require={
         'baselines': BASELINES,
-        'test': ['pytest>=8.0', 'build>=1.2', *BASELINES],
+        'test': ['pytest>=8.0', *BASELINES],
     },
 )

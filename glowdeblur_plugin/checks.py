@@ -11,8 +11,9 @@ from typing import Any, Literal
 from basicsr.utils.registry import (ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY,
                                     Registry)
 
-from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.host_options import VAL_KEYS, Frequency, HostOptions, LoaderOptions, LoggerOptions, ValHostOptions
+from glowdeblur_plugin.errors import UserError, made_by
+from glowdeblur_plugin.host_options import (REPLACED_TRAIN_KEYS, VAL_KEYS, Frequency, HostOptions, LoaderOptions, LoggerOptions,
+                                            ValHostOptions)
 from glowdeblur_plugin.options import Schema, convert, read_section, unknown_key
 
 Section = dict[str, Any]
@@ -71,8 +72,7 @@ def check_data_paths(opt: Section) -> None:
     for section, key, name in data_roots(opt):
         for path in section[key] if isinstance(section[key], list) else [section[key]]:
             if path is not None and not Path(path).exists():
-                command = section.get('made_by')
-                raise UserError(f"{name}:{key}: '{path}' does not exist{f'; it is made by: {command}' if command else ''}")
+                raise UserError(f"{name}:{key}: '{path}' does not exist{made_by(section.get('made_by'))}")
 
 
 def data_roots(opt: Section) -> Iterator[tuple[Section, str, str]]:
@@ -90,7 +90,7 @@ def data_roots(opt: Section) -> Iterator[tuple[Section, str, str]]:
 def is_ours(opt: Section) -> bool:
     """Whether the model says by dataclasses which options it reads, as all models of this plugin do."""
     name = opt.get('model_type')
-    return name in MODEL_REGISTRY.keys() and hasattr(MODEL_REGISTRY.get(name), 'Options')
+    return isinstance(name, str) and name in MODEL_REGISTRY.keys() and hasattr(MODEL_REGISTRY.get(name), 'Options')
 
 
 def known(name: str, value: Any, registry: Registry) -> Callable[..., Any]:
@@ -99,6 +99,8 @@ def known(name: str, value: Any, registry: Registry) -> Callable[..., Any]:
     Raises:
         UserError: nothing; names the nearest.
     """
+    if not isinstance(value, str):
+        raise UserError(f'{name}: expected text, found {value!r}')
     if value in registry.keys():
         return registry.get(value)
     near = difflib.get_close_matches(str(value), list(registry.keys()), n=1, cutoff=0.5)
@@ -112,7 +114,7 @@ def _check_datasets(datasets: Mapping[str, Section], is_train: bool, num_gpu: in
         raise UserError(f"datasets: section '{phases[0]}' is missing")
     names: dict[str, str] = {}
     for key, section in datasets.items():
-        name, phase = f'datasets:{key}', key.split('_')[0]
+        name, phase = f'datasets:{key}', str(key).split('_')[0]
         if phase not in phases or key.startswith('train_'):
             raise UserError(f"datasets: '{key}' is not the name of a data set here; valid are {phases[0]}, val, val_1, val_2 ...")
         loader = _read_host(LoaderOptions, section, name)
@@ -132,6 +134,9 @@ def _check_loader(name: str, loader: LoaderOptions, phase: str, num_gpu: int | s
                 raise UserError(f"{name}: key '{key}' is missing (a whole number)")
     if loader.persistent_workers and (phase != 'train' or not loader.num_worker_per_gpu):
         raise UserError(f'{name}:persistent_workers: needs workers, and there are none here; remove it')
+    if loader.prefetch_mode == 'cpu':
+        raise UserError(f"{name}:prefetch_mode: 'cpu' waits for ever once a picture is damaged; remove it, workers "
+                        '(num_worker_per_gpu) fetch ahead already')
     if loader.prefetch_mode == 'cuda' and (num_gpu == 0 or not loader.pin_memory):
         raise UserError(f"{name}:prefetch_mode: 'cuda' needs a GPU and pin_memory: true; remove it otherwise")
 
@@ -163,6 +168,9 @@ def _check_val(val: Section, schema: type | None, is_train: bool) -> None:
 def _check_train(opt: Section, schema: type | None) -> None:
     train = opt['train']
     if schema is not None:
+        for key, ours in REPLACED_TRAIN_KEYS.items():
+            if key in train:
+                raise UserError(f"train: '{key}' is not read by {opt['model_type']}; use {ours}")
         read_section(schema, train, 'train')
     else:
         train['total_iter'] = convert(train.get('total_iter'), Frequency, 'train:total_iter')

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,22 +54,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _pack_sample(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.data.packers import PACKERS
+    from glowdeblur_plugin.data.progress import ProgressLine
 
-    packed = PACKERS[options.set](options.out)
+    packed = PACKERS[options.set](options.out, ProgressLine())
     print(f'{options.out}: {"packed" if packed else "is packed already"}')
 
 
 def _pack_folder(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.data.packers.folder import pack_folder
+    from glowdeblur_plugin.data.progress import ProgressLine
 
-    started = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        left = round((time.monotonic() - started) / done * (total - done))
-        end = '\n' if done == total else ''
-        print(f'\rpacked {done} of {total}, {left // 60}:{left % 60:02d} left ', end=end, file=sys.stderr, flush=True)
-
-    for path in pack_folder(options.gt, options.out, options.lq, options.split, show):
+    for path in pack_folder(options.gt, options.out, options.lq, options.split, ProgressLine()):
         print(path)
 
 

@@ -10,3 +10,8 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
+
+
+def made_by(command: str | None) -> str:
+    """End of an error about something missing: the command that makes it; empty when it is not known."""
+    return f'; it is made by: {command}' if command else ''

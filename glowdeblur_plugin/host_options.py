@@ -3,10 +3,10 @@
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
-from glowdeblur_plugin.options import Between
+from glowdeblur_plugin.options import Between, Whole
 
 Count = Annotated[int, Between(0)]
-Frequency = Annotated[int | float, Between(1)]
+Frequency = Annotated[int | float, Between(1), Whole()]
 LARGEST_SEED = 2**31
 
 
@@ -58,13 +58,16 @@ class LoaderOptions:
     type: str
     batch_size_per_gpu: Annotated[int, Between(1)] | None = None
     num_worker_per_gpu: Count | None = None
-    dataset_enlarge_ratio: Frequency = 1
+    dataset_enlarge_ratio: Annotated[int | float, Between(1)] = 1
     prefetch_mode: Literal['cpu', 'cuda'] | None = None
     num_prefetch_queue: Annotated[int, Between(1)] = 1
     pin_memory: bool = False
     persistent_workers: bool = False
 
 
+# What our models read instead of a key that BasicSR's own models know under `train`.
+REPLACED_TRAIN_KEYS = {'warmup_iter': 'scheduler:warmup_share', 'use_grad_clip': 'grad_clip'}
 VAL_KEYS = frozenset(field.name for field in fields(ValHostOptions))
-# `phase` and `scale` are filled in by BasicSR; `io_backend` belongs to its own datasets and is accepted so that a section can be shared.
+# `phase` and `scale` are filled in by BasicSR; `io_backend` belongs to its own datasets and is accepted so that a section can be
+# shared.
 DATASET_KEYS = frozenset(field.name for field in fields(LoaderOptions)) | {'phase', 'scale', 'io_backend'}

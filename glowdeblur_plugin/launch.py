@@ -21,7 +21,8 @@ def main(pipeline: Literal['train', 'test'], root: Path) -> int:
     Returns:
         Exit status: 0; 2 when the input is wrong, with one line `error: ...` on stderr and in the log; 130 when interrupted.
     """
-    # Before torch loads its thread pool: threads that wait sleep. Spinning ones cost several times the work where loader workers share the cores.
+    # Before torch loads its thread pool: threads that wait sleep. Spinning ones cost several times the work where loader workers
+    # share the cores.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     try:
         _run(pipeline, str(root.resolve()))

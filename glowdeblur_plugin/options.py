@@ -35,6 +35,17 @@ class Between:
         return f'from {self.low} to {self.high}'
 
 
+@dataclass(frozen=True)
+class Whole:
+    """Whole numbers, also those written as `5e3`, which YAML reads as a float."""
+
+    def __contains__(self, value: float) -> bool:
+        return float(value).is_integer()
+
+    def __str__(self) -> str:
+        return 'a whole number'
+
+
 def unknown_key(name: str, key: str, valid: Collection[str]) -> UserError:
     """The error for key `key`, which section `name` does not have, with the nearest valid key."""
     near = difflib.get_close_matches(str(key), list(valid), n=1, cutoff=0.5)
@@ -47,8 +58,9 @@ def read_section(schema: type[Schema], section: Mapping[str, Any] | None, name: 
     """Read one section of an option file.
 
     Args:
-        schema: dataclass with a type hint for every field; a field without a default is required. Hints may be bool, int, float, str,
-            `X | None`, `Literal`, `list[X]`, `tuple[X, Y]`, `dict[str, X]`, another dataclass, and `Annotated[..., Between(...)]`.
+        schema: dataclass with a type hint for every field; a field without a default is required. Hints may be bool, int, float,
+            str, `X | None`, `Literal`, `list[X]`, `tuple[X, Y]`, `dict[str, X]`, another dataclass, and
+            `Annotated[..., Between(...), Whole()]`.
         section: the mapping found in the file (None counts as empty).
         name: how the user sees the section, such as `datasets:train`; it starts each error.
         host_keys: keys that BasicSR itself reads in this section; they are allowed and left alone.

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import weakref
 from pathlib import Path
 
 _IMPORTED = time.monotonic()
@@ -18,25 +19,26 @@ def process_seconds() -> float:
 
 
 class PeakMemory:
-    """Watches the memory of this process and its children (the loader's workers) from a thread and keeps the largest sum.
+    """Watches the memory of this process and its children (the loader's workers) from a thread and keeps the largest sum, as long as it is kept itself.
 
     The sum is of proportional set sizes where the system gives them, so pages that forked workers share count once.
     """
 
     def __init__(self, interval: float = 2.0) -> None:
         self.megabytes = 0.0
-        self._interval = interval
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def _watch(self) -> None:
-        while True:
-            self.look()
-            time.sleep(self._interval)
+        threading.Thread(target=_watch, args=(weakref.ref(self), interval), daemon=True).start()
 
     def look(self) -> float:
         """Measure now; returns the largest sum so far in megabytes (2**20 bytes)."""
         self.megabytes = max(self.megabytes, sum(_megabytes(process) for process in _family(os.getpid())))
         return self.megabytes
+
+
+def _watch(watched: 'weakref.ref[PeakMemory]', interval: float) -> None:
+    while (memory := watched()) is not None:
+        memory.look()
+        del memory
+        time.sleep(interval)
 
 
 def _family(process: int) -> list[int]:

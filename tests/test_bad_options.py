@@ -41,6 +41,13 @@ CHANGES = {
                         'datasets:train:persistent_workers: needs workers, and there are none here; remove it'),
     'prefetch to a missing GPU': ({'datasets__train__prefetch_mode': 'cuda'},
                                   "datasets:train:prefetch_mode: 'cuda' needs a GPU and pin_memory: true; remove it otherwise"),
+    'prefetch that hangs': ({'datasets__train__prefetch_mode': 'cpu'},
+                            "datasets:train:prefetch_mode: 'cpu' waits for ever once a picture is damaged; remove it"),
+    'list as a type': ({'network_g__type': ['NAFNet']}, "network_g:type: expected text, found ['NAFNet']"),
+    'list as a model': ({'model_type': ['SRModel']}, "option file:model_type: expected text, found ['SRModel']"),
+    'frequency': ({'logger__print_freq': 2.5}, 'logger:print_freq: 2.5 is out of range, must be a whole number'),
+    "BasicSR's warm-up": ({'train__warmup_iter': 10},
+                          "train: 'warmup_iter' is not read by RestorationModel; use scheduler:warmup_share"),
     'key of train': ({'train__totl_iter': 8}, "train: unknown key 'totl_iter'; did you mean 'total_iter'?"),
     'key of the optimizer': ({'train__optim_g__lrate': 1}, "train:optim_g: unknown key 'lrate'; did you mean 'lr'?"),
     'range in the optimizer': ({'train__optim_g__lr': -1}, 'train:optim_g:lr: -1 is out of range, must be at least 0'),
@@ -140,6 +147,29 @@ def test_test_files_are_checked_too(runs: Runs, restoration_options: Options, tm
         ({'network_g__width': [4]}, 'network_g:width: expected a whole number, found [4]'),
     ):
         refused(runs, tmp_path, write_options(tmp_path / 'o.yml', options, **change), message, pipeline='test')
+
+
+def test_number_as_the_name_of_a_data_set(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    text = write_options(tmp_path / 'o.yml', restoration_options).read_text()
+    (tmp_path / 'o.yml').write_text(text.replace('  val:\n', '  1:\n'))
+    refused(runs, tmp_path, tmp_path / 'o.yml', "datasets: '1' is not the name of a data set here; valid are train, val, val_1")
+
+
+def test_missing_network_is_told_before_anything_is_packed(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    change = {'prepare': {'set': 'photographs', 'out': 'sets'}, 'path__pretrain_network_g': 'nowhere.pth',
+              'path__pretrain_network_g_made_by': 'python basicsr/train.py -opt first.yml'}
+    refused(runs, tmp_path, write_options(tmp_path / 'o.yml', restoration_options, **change),
+            "nowhere.pth' does not exist; it is made by: python basicsr/train.py -opt first.yml")
+
+
+def test_set_that_cannot_be_written(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    """The place of the folder is taken by a file; every process says so."""
+    (tmp_path / 'sets').write_text('')
+    option_file = write_options(tmp_path / 'o.yml', restoration_options, prepare={'set': 'photographs', 'out': 'sets'})
+    codes, text = runs.start(tmp_path, option_file, ranks=2)
+    assert codes == [2, 2] and 'Traceback' not in text
+    errors = [line for line in text.splitlines() if 'error: ' in line]
+    assert len(errors) == 2 and all(f'{tmp_path}/sets/train.lmdb: cannot be written' in line for line in errors)
 
 
 def test_data_set_smaller_than_a_batch(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:

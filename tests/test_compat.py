@@ -6,11 +6,12 @@ import logging
 import math
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import basicsr
+import basicsr.train
 import pytest
 import torch
 import torchvision
@@ -18,9 +19,10 @@ import yaml
 from basicsr.data.data_sampler import EnlargedSampler
 from toy_run import Options
 
+from glowdeblur_plugin import checks
 from glowdeblur_plugin.compat import distributed, loaders, option_file, resume
 from glowdeblur_plugin.compat.aliases import ALIASES, AliasFinder, BasicSRFinder
-from glowdeblur_plugin.compat.options import resolve_paths
+from glowdeblur_plugin.compat.options import resolve_paths, set_gpus
 from glowdeblur_plugin.compat.sampler import DrawSampler
 from glowdeblur_plugin.errors import UserError
 
@@ -102,6 +104,11 @@ def test_sampler_leaves_out_what_was_seen_in_the_resumed_epoch_alone() -> None:
     assert list(resumed) == []
 
 
+def started(folder: Path) -> Options:
+    """What BasicSR and our reading of options add to the options of a run."""
+    return {'world_size': 1, 'rank': 0, 'dist': False, 'manual_seed_drawn': False, 'path': {'experiments_root': str(folder)}}
+
+
 @pytest.mark.parametrize(('batch', 'ratio', 'total'), [(4, 1, 60), (10, 1, 3), (3, 1.5, 17), (1, 1, 20), (7, 3, 1)])
 def test_epochs_hold_exactly_the_wanted_iterations(restoration_options: Options, tmp_path: Path, batch: int, ratio: float,
                                                    total: int) -> None:
@@ -109,7 +116,7 @@ def test_epochs_hold_exactly_the_wanted_iterations(restoration_options: Options,
     opt['datasets']['train'].update(batch_size_per_gpu=batch, dataset_enlarge_ratio=ratio, phase='train')
     opt['datasets']['val']['phase'] = 'val'
     opt['train']['total_iter'] = total
-    opt |= {'world_size': 1, 'rank': 0, 'dist': False, 'manual_seed_drawn': False, 'path': {'experiments_root': str(tmp_path)}}
+    opt |= started(tmp_path)
     loader, sampler, _, last_epoch, _ = loaders.create_train_val_dataloader(opt, LOGGER)
     batches = [0]
     for epoch in range(last_epoch + 1):
@@ -118,7 +125,24 @@ def test_epochs_hold_exactly_the_wanted_iterations(restoration_options: Options,
     assert batches[-2] < total <= batches[-1]
     assert opt['run'] == json.loads((tmp_path / 'run.json').read_text())
     assert opt['run']['iterations_per_epoch'] == batches[1] == math.ceil(10 * ratio) // batch
+    assert opt['run']['draws_per_epoch'] == sampler.total_size == math.ceil(10 * ratio)
     assert loader.dataset.options.seed == opt['manual_seed'] == opt['run']['seed']
+
+
+def test_state_of_other_data_without_a_record_is_refused(restoration_options: Options, tmp_path: Path,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epoch 4 starts at iteration 8 here, which a state of epoch 4 and iteration 5 has not reached."""
+    opt = restoration_options | started(tmp_path)
+    opt['datasets']['train']['phase'], opt['datasets']['val']['phase'] = 'train', 'val'
+    monkeypatch.setattr(basicsr.train, 'EnlargedSampler', DrawSampler)
+    opt['resume_point'] = {'epoch': 4, 'iter': 5, 'record': {}}
+    with pytest.raises(UserError, match='iteration 5 lies in epoch 4, which starts at iteration 8 now; it was made with'):
+        loaders.create_train_val_dataloader(opt, LOGGER)
+
+
+def test_frequencies_may_be_floats_that_are_whole(restoration_options: Options) -> None:
+    restoration_options['logger']['save_checkpoint_freq'] = restoration_options['val']['val_freq'] = 4e0
+    checks.check_options(restoration_options, is_train=True)
 
 
 def test_option_file_reads_numbers_and_shares_nothing(tmp_path: Path) -> None:
@@ -165,6 +189,19 @@ def test_torchrun_and_launcher_must_agree(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(UserError, match='process 99 has no GPU, there are'):
         monkeypatch.setenv('LOCAL_RANK', '99')
         distributed.start('pytorch', use_cuda=True, settings={})
+    with pytest.raises(UserError, match='--launcher slurm: needs GPUs'):
+        distributed.start('slurm', use_cuda=False, settings={})
+
+
+@pytest.mark.parametrize(('launcher', 'processes', 'wanted', 'refused'), [
+    ('pytorch', 1, 99, True), ('pytorch', 2, 2, False), ('pytorch', 16, 16, False), ('none', 1, 3, True), ('slurm', 8, 8, False)])
+def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch, launcher: str, processes: int, wanted: int,
+                                  refused: bool) -> None:
+    """On a machine of two GPUs; several machines may have more together, one process each."""
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    monkeypatch.setenv('WORLD_SIZE', str(processes))
+    with pytest.raises(UserError, match=f'num_gpu: {wanted} is more than the 2') if refused else nullcontext():
+        set_gpus({'num_gpu': wanted}, launcher)
 
 
 def test_state_with_code_is_refused(tmp_path: Path) -> None:

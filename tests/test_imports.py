@@ -8,16 +8,14 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / 'glowdeblur_plugin'
 ANYONE = {'errors', 'options', 'host_options'}
+TOP = {'compat', 'checks', 'launch', 'cli', 'train', 'test', 'register'}
 RULES = {
-    'ops': set(),
     'losses': set(),
     'metrics': set(),
-    'diffusion': {'ops'},
-    'archs': {'ops', 'diffusion'},
+    'diffusion': set(),
+    'archs': {'diffusion'},
     'data': set(),
-    'guidance': {'archs', 'ops', 'diffusion'},
-    'models': {'ops', 'losses', 'metrics', 'diffusion', 'archs', 'data', 'guidance', 'resources', 'drawing', '__version__'},
-    'inference': {'ops', 'losses', 'metrics', 'diffusion', 'archs', 'data', 'guidance', 'resources', 'drawing', '__version__'},
+    'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }
 OPTIONAL = {'transformers', 'gradio', 'pyiqa', 'spandrel', 'spandrel_extra_arches'}
 
@@ -51,17 +49,35 @@ def test_folder_imports_only_what_it_may(folder: str) -> None:
             assert used <= RULES[folder] | ANYONE | {folder}, path
 
 
-def test_operations_need_torch_alone() -> None:
+def test_every_folder_and_module_has_its_rule() -> None:
+    assert {path.parts[0] for path in SOURCES if len(path.parts) > 1} == {*RULES, 'compat'}
+    names = {path.stem for path in SOURCES if len(path.parts) == 1}
+    assert names == ANYONE | TOP - {'compat'} | {'__init__', 'resources', 'drawing'}
+
+
+def test_nothing_below_imports_the_top_layer() -> None:
     for path, tree in SOURCES.items():
-        if path.parts[0] == 'ops':
-            roots = {name.split('.')[0] for name in imports(ast.walk(tree))}
-            assert not roots & {'numpy', 'cv2', 'basicsr', 'diffusers', 'mmengine', 'skimage'}, path
+        if path.parts[0].removesuffix('.py') not in {*TOP, '__init__'}:
+            used = {name.split('.')[1] for name in imports(ast.walk(tree)) if name.startswith('glowdeblur_plugin.')}
+            assert not used & TOP, path
+
+
+def names_cuda(tree: ast.AST) -> bool:
+    """Whether something is taken from `.cuda` or a text names such a device; docstrings may."""
+    return any(isinstance(node, ast.Attribute) and node.attr == 'cuda'
+               or isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.split(':')[0] == 'cuda'
+               for node in ast.walk(tree))
+
+
+@pytest.mark.parametrize('line', ["x.to('cuda')", "x.to('cuda:1')", 'x.cuda()', 'torch.cuda.synchronize()', "device = 'cuda'"])
+def test_cuda_is_found(line: str) -> None:
+    assert names_cuda(ast.parse(line))
 
 
 def test_data_stays_on_the_cpu() -> None:
     for path, tree in SOURCES.items():
         if path.parts[0] == 'data':
-            assert not any(isinstance(node, ast.Attribute) and node.attr == 'cuda' for node in ast.walk(tree)), path
+            assert not names_cuda(tree), path
 
 
 def test_heavy_optional_libraries_are_imported_where_they_are_used() -> None:
@@ -69,21 +85,55 @@ def test_heavy_optional_libraries_are_imported_where_they_are_used() -> None:
         assert not {name.split('.')[0] for name in imports(top_level(tree))} & OPTIONAL, path
 
 
+def root_name(node: ast.AST) -> str | None:
+    """The name at the start of `name.a[b].c`, also of `vars(name.a)` and `name.__dict__`; None for anything else."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)) or is_call(node, 'vars'):
+        node = node.args[0] if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def is_call(node: ast.AST, *names: str) -> bool:
+    """Whether `node` calls the function of one of these names with arguments."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names and bool(node.args)
+
+
+def patches(tree: ast.Module) -> Iterator[int]:
+    """Lines that change what an imported module or class holds, by assignment, `del`, `setattr` or its dictionary."""
+    imported = {(alias.asname or alias.name).split('.')[0] for node in ast.walk(tree)
+                if isinstance(node, (ast.Import, ast.ImportFrom)) for alias in node.names}
+    for node in ast.walk(tree):
+        targets = []
+        if isinstance(node, (ast.Assign, ast.Delete)):
+            targets = node.targets
+        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+            targets = [node.target]
+        for target in targets:
+            for part in target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]:
+                if not isinstance(part, ast.Name) and root_name(part) in imported and ast.unparse(part) != 'sys.argv':
+                    yield node.lineno
+        if is_call(node, 'setattr', 'delattr'):
+            yield node.lineno
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            changes = node.func.attr in ('update', 'setdefault', 'pop', 'clear', '__setitem__')
+            if changes and root_name(node.func.value) in imported and ast.unparse(node.func.value) != 'os.environ':
+                yield node.lineno
+
+
+@pytest.mark.parametrize('line', [
+    'from basicsr import train; train.x = 1', 'from basicsr import train as t; t.x = 1', 'import a.b; a.b.x = 1',
+    'import basicsr as b; b.x += 1', 'import basicsr; vars(basicsr).update(x=1)', 'import basicsr; vars(basicsr)["x"] = 1',
+    'import basicsr; basicsr.__dict__["x"] = 1', 'import basicsr; basicsr.__dict__.update(x=1)', 'import a; b, a.x = 1, 2',
+    'import a; del a.x', 'import a; setattr(a, "x", 1)', 'import a; a.x: int = 1',
+])
+def test_patches_are_found(line: str) -> None:
+    assert list(patches(ast.parse(line)))
+
+
 def test_only_compat_patches() -> None:
-    """No other module assigns to what an imported one holds, `sys.argv` apart, or calls `setattr`."""
+    """No other module changes what an imported one holds, `sys.argv` and `os.environ` apart."""
     for path, tree in SOURCES.items():
-        if path.parts[0] == 'compat':
-            continue
-        imported = {name.split('.')[0] for name in imports(ast.walk(tree))}
-        for node in ast.walk(tree):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
-            for target in targets:
-                root = target
-                while isinstance(root, (ast.Attribute, ast.Subscript)):
-                    root = root.value
-                outside = root is not target and isinstance(root, ast.Name) and root.id in imported
-                assert not outside or ast.unparse(target) == 'sys.argv', f'{path}:{node.lineno}'
-            assert not (isinstance(node, ast.Call) and ast.unparse(node.func) == 'setattr'), f'{path}:{node.lineno}'
+        if path.parts[0] != 'compat':
+            assert not list(patches(tree)), path
 
 
 def test_only_the_command_line_prints() -> None:

@@ -51,6 +51,11 @@ def test_changes_on_the_command_line(runs: Runs, restoration_options: Options, t
     assert (tmp_path / 'experiments' / 'other' / 'training_states' / '4.state').exists()
 
 
+def test_debug_without_validation(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options, val=None, train__total_iter=8), '--debug')
+    assert (tmp_path / 'experiments' / 'debug_toy' / 'training_states' / '8.state').exists()
+
+
 def test_damaged_picture_met_by_a_worker(runs: Runs, restoration_options: Options, pairs: Path, tmp_path: Path) -> None:
     root = tmp_path / 'damaged'
     for side in ('lq', 'gt'):

@@ -100,6 +100,24 @@ def test_drawn_seed_is_kept(runs: Runs, restoration_options: Options, tmp_path: 
     assert same(weights(drawn, 12, 'toy'), weights(given, 12, 'toy'))
 
 
+@pytest.mark.parametrize('change', [
+    {'datasets__train__dataset_enlarge_ratio': 1.5},
+    {'datasets__train__dataset_enlarge_ratio': 1.5, 'datasets__train__num_worker_per_gpu': 2,
+     'datasets__train__persistent_workers': True},
+], ids=['fractional enlarge ratio', 'and persistent workers'])
+def test_resume_is_exact_with(runs: Runs, restoration_options: Options, tmp_path: Path, change: Options) -> None:
+    """Killed at iteration 7 of 12; the checkpoint, of iteration 4, lies within an epoch of three."""
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    for root in (whole, killed):
+        root.mkdir()
+        write_options(root / 'o.yml', restoration_options, **change)
+    runs.train(whole, whole / 'o.yml')
+    codes, _ = runs.start(killed, killed / 'o.yml', kill_at=7)
+    assert codes == [KILLED]
+    assert 'Resuming training from epoch: 1, iter: 4.' in runs.train(killed, killed / 'o.yml', '--auto_resume')
+    assert same(weights(killed, 12, 'toy'), weights(whole, 12, 'toy'))
+
+
 def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: Options, tmp_path: Path) -> None:
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     for root in (whole, killed):
@@ -116,15 +134,18 @@ def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: Options, t
     ({'datasets__train__batch_size_per_gpu': 2}, '(times num_gpu without a launcher) was 4 when the run started and is 2 now'),
     ({'train__accumulate': 1}, 'train:accumulate was 2 when the run started and is 1 now'),
     ({'datasets__train__gt_size': 24}, 'the training data set or an option of datasets:train that changes its samples was'),
+    ({'datasets__train__dataset_enlarge_ratio': 1.1}, 'dataset_enlarge_ratio) was 10 when the run started and is 11 now'),
     ({'manual_seed': 4}, 'manual_seed was 3 when the run started and is 4 now'),
     ({}, 'the number of processes was 1 when the run started and is 2 now'),
-], ids=['batch size', 'accumulate', 'data', 'seed', 'processes'])
+], ids=['batch size', 'accumulate', 'data', 'enlarge ratio', 'seed', 'processes'])
 def test_another_run_is_refused(runs: Runs, restoration_options: Options, tmp_path: Path, change: Options, named: str) -> None:
     runs.start(tmp_path, write_options(tmp_path / 'o.yml', restoration_options), kill_at=6)
-    files = [path for path in (tmp_path / 'experiments').rglob('*') if path.suffix in ('.pth', '.state', '.json')]
+    needs_data = any(key.startswith('datasets__') and 'batch' not in key for key in change)
+    damageable = ('.pth', '.state', '.json') if needs_data else ('.pth', '.state', '.json', '.yml', '.log')
+    files = [path for path in (tmp_path / 'experiments').rglob('*') if path.suffix in damageable]
     kept = {path: path.read_bytes() for path in files}
     assert len(kept) > 2
-    codes, text = runs.start(tmp_path, write_options(tmp_path / 'changed.yml', restoration_options, **change), '--auto_resume',
+    codes, text = runs.start(tmp_path, write_options(tmp_path / 'o.yml', restoration_options, **change), '--auto_resume',
                              ranks=1 if change else 2)
     assert set(codes) == {2}
     assert any(line.startswith('error: resume: ') and named in line for line in text.splitlines()), text
@@ -153,7 +174,9 @@ def test_given_state_is_gone_on_from(runs: Runs, restoration_options: Options, t
     runs.train(tmp_path, write_options(tmp_path / 'o.yml', restoration_options))
     whole = weights(tmp_path, 12, 'toy')
     given = write_options(tmp_path / 'o.yml', restoration_options, path__resume_state='experiments/toy/training_states/8.state')
-    assert 'Resuming training from epoch: 3, iter: 8.' in runs.train(tmp_path, given)
+    text = runs.train(tmp_path, given)
+    assert 'Resuming training from epoch: 3, iter: 8.' in text
+    assert "8.state' is not the newest of the experiment, which is '" in text
     assert same(weights(tmp_path, 12, 'toy'), whole)
     (tmp_path / 'experiments' / 'toy' / 'models' / 'net_g_8.pth').unlink()
     codes, text = runs.start(tmp_path, given)

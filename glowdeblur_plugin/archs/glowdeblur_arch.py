@@ -1,13 +1,15 @@
 """GLOWDeblur (arXiv 2601.06525): a blurry picture, its pre-reconstruction and its motion guide a linear-attention latent diffusion."""
 
+import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from glowdeblur_plugin.archs.linear_attention import use_float32_sums
 from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
 from glowdeblur_plugin.archs.pre_reconstruction_arch import DomainAlignment, PreReconstruction
 from glowdeblur_plugin.archs.sana_backbone import build_backbone, widen_input
@@ -16,7 +18,6 @@ from glowdeblur_plugin.diffusion.block_dct_codec import BlockDCTCodec
 from glowdeblur_plugin.diffusion.flow import TIMESTEPS, TargetName, add_noise, build_target
 from glowdeblur_plugin.diffusion.frozen import Frozen
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.options import Between
 
 MOTION_CHANNELS = 3
 
@@ -83,12 +84,16 @@ class GLOWDeblur(nn.Module):
         self.motion = MotionEstimator(parts.motion_width, cell=parts.motion_cell)
         self.target = build_target(target, channels)
         self.backbone = build_backbone(variant, channels, backbone)
+        use_float32_sums(self.backbone)
         if variant == 'nano':
             nn.init.zeros_(self.backbone.proj_out.weight)
             nn.init.zeros_(self.backbone.proj_out.bias)
         widen_input(self.backbone, channels + MOTION_CHANNELS)
         self.null_text = nn.Parameter(torch.zeros(1, 1, self.backbone.config.caption_channels))
-        self.size_multiple = max(compression, self.prereconstruction.size_multiple, self.motion.size_multiple)
+        self.size_multiple = math.lcm(compression, self.prereconstruction.size_multiple, self.motion.size_multiple)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=torch.channels_last)
 
     @property
     def latent_channels(self) -> int:
@@ -147,7 +152,7 @@ class GLOWDeblur(nn.Module):
             the velocity (K N, C, h, w).
         """
         condition = self.condition(lq)
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(gt.device.type, enabled=False):
             latent = self.encode(gt)
         if self.training:
             self.target.observe(latent, condition.aligned)

@@ -49,7 +49,8 @@ class MotionEstimator(nn.Module):
 
     def forward(self, blurry: Tensor) -> Tensor:
         """The blur tensor (N, 3, H/cell, W/cell) in pixels."""
-        fine = self.fine(self.stem(torch.cat([F.pixel_unshuffle(blurry - 0.5, FOLD), structure_tensors(blurry)], dim=1)))
+        inputs = torch.cat([F.pixel_unshuffle(blurry - 0.5, FOLD), structure_tensors(blurry)], dim=1)
+        fine = self.fine(self.stem(inputs))
         cells = self.cells(self.to_cells(fine))
         coarse = self.coarse(self.to_coarse(cells))
         merged = self.merge(cells + F.interpolate(coarse, scale_factor=2.0, mode='nearest'))
@@ -64,14 +65,15 @@ def structure_tensors(picture: Tensor) -> Tensor:
     """Anisotropy and strength of the gradients around each position of a quarter-resolution grid, at scales of 1, 2 and 4 pixels.
 
     Takes (N, 3, H, W) in [0, 1]; gives (N, 9, H/4, W/4), for each scale (Jxx - Jyy) / t, 2 Jxy / t and log10 t, where J is the mean of the
-    products of the grey picture's differences over about 20 pixels and t its trace plus a floor for noise. The first two are the doubled angle of the gradients.
+    products of the grey picture's central differences over about 20 pixels and t its trace plus a floor for noise. The first two are the doubled angle of the gradients.
     """
     grey = picture.float().mean(dim=1, keepdim=True)
     features = []
     for scale in SCALES:
         smooth = F.avg_pool2d(F.pad(grey, (scale // 2, (scale - 1) // 2) * 2, mode='replicate'), scale, stride=1)
-        across = smooth - F.pad(smooth[..., :-scale], (scale, 0, 0, 0), mode='replicate')
-        down = smooth - F.pad(smooth[..., :-scale, :], (0, 0, scale, 0), mode='replicate')
+        wide, tall = F.pad(smooth, (scale, scale, 0, 0), mode='replicate'), F.pad(smooth, (0, 0, scale, scale), mode='replicate')
+        across = wide[..., 2 * scale:] - wide[..., :-2 * scale]
+        down = tall[..., 2 * scale:, :] - tall[..., :-2 * scale, :]
         products = torch.cat([across * across, down * down, across * down], dim=1)
         pooled = F.avg_pool2d(F.avg_pool2d(products, FOLD), WINDOW, stride=1, padding=WINDOW // 2, count_include_pad=False)
         horizontal, vertical, mixed = pooled.chunk(3, dim=1)

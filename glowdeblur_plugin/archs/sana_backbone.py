@@ -40,6 +40,9 @@ def build_backbone(variant: str, latent_channels: int, path: str | None) -> Sana
         raise UserError(f'network_g:backbone: no SanaTransformer2DModel in {where} {path!r}: {str(error).splitlines()[0]}') from error
     if backbone.config.in_channels != latent_channels:
         raise UserError(f'network_g:backbone: {path!r} takes latents of {backbone.config.in_channels} channels, the codec gives {latent_channels}')
+    for key, value in VARIANTS[variant].items():
+        if backbone.config[key] != value:
+            raise UserError(f'network_g:backbone: {path!r} is no {variant}: {key} is {backbone.config[key]} there and {value} here; set variant')
     return backbone
 
 

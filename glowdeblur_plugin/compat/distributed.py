@@ -22,13 +22,19 @@ def start(launcher: str, use_cuda: bool, settings: dict[str, Any]) -> None:
         settings: the option file's `dist_params`; only slurm reads them.
 
     Raises:
-        UserError: torchrun without `pytorch` or `pytorch` without torchrun, or this process has no GPU of its own.
+        UserError: torchrun without `pytorch` or `pytorch` without torchrun, slurm without srun or on the CPU, or this process has
+            no GPU of its own.
     """
     if launcher == 'none':
         if 'LOCAL_RANK' in os.environ and int(os.environ.get('WORLD_SIZE', 1)) > 1:
             raise UserError('--launcher: this is one of several processes started by torchrun, which needs --launcher pytorch')
         return
     if launcher == 'slurm':
+        if not use_cuda:
+            raise UserError('--launcher slurm: needs GPUs, and num_gpu is 0 or there is none; on the CPU use torchrun and '
+                            '--launcher pytorch')
+        if 'SLURM_PROCID' not in os.environ:
+            raise UserError('--launcher slurm: start it with srun')
         dist_util.init_dist(launcher, **settings)
         return
     try:

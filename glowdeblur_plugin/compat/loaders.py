@@ -47,8 +47,18 @@ def create_train_val_dataloader(opt: dict[str, Any], logger: Logger) -> Loaders:
         if not point['record']:
             logger.warning('The checkpoint does not say how its run was started: batch size, data and seed are not compared.')
         run_record.require_same(point['record'], record)
-        sampler.resume(point['epoch'], (point['iter'] - point['epoch'] * per_epoch) * loader.batch_size)
+        sampler.resume(point['epoch'], _iterations_of_epoch(point, per_epoch) * loader.batch_size)
     opt['run'] = record
     if opt['rank'] == 0:
         run_record.write_record(Path(opt['path']['experiments_root']), record)
     return loader, sampler, val_loaders, last_epoch, total_iterations
+
+
+def _iterations_of_epoch(point: dict[str, Any], per_epoch: int) -> int:
+    """Iterations that the resumed epoch has had."""
+    iterations = point['iter'] - point['epoch'] * per_epoch
+    if iterations < 0:
+        raise UserError(f"resume: the checkpoint of iteration {point['iter']} lies in epoch {point['epoch']}, which starts at "
+                        f"iteration {point['epoch'] * per_epoch} now; it was made with other data, batch size or "
+                        'dataset_enlarge_ratio')
+    return iterations

@@ -1,6 +1,7 @@
 """The launchers' reading of the command line and the option file, before BasicSR makes any folder."""
 
 import argparse
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -35,7 +36,9 @@ def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any]
     apply_changes(opt, arguments.force_yml or [])
     opt['path'] = opt.get('path') or {}
     checks.check_options(opt, is_train)
-    _set_gpus(opt, arguments.launcher)
+    if opt.get('val') is None:
+        opt.pop('val', None)  # with --debug, BasicSR writes into a section that is there
+    set_gpus(opt, arguments.launcher)
     resolve_paths(opt, Path(root_path))
     drawn = opt.get('manual_seed') is None
     distributed.start(arguments.launcher, opt['num_gpu'] != 0, opt.get('dist_params') or {})
@@ -46,14 +49,15 @@ def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any]
     if is_train:
         checks.check_accumulation(opt)
         _require_apart(Path(arguments.opt), Path(opt['path']['experiments_root']))
+    if not (is_train and (arguments.auto_resume or opt['path'].get('resume_state'))):
+        require_pretrained(opt)
     section = opt.get('prepare')
     if section is not None:
         from glowdeblur_plugin.data.packers import prepare
+        from glowdeblur_plugin.data.progress import ProgressLine
 
-        distributed.on_first(lambda: prepare(section, Path(root_path)))
+        distributed.on_first(lambda: prepare(section, Path(root_path), ProgressLine()))
     checks.check_data_paths(opt)
-    if not is_train:
-        require_pretrained(opt)
     return opt, arguments
 
 
@@ -75,6 +79,25 @@ def resolve_paths(opt: dict[str, Any], root: Path) -> None:
         resolve(opt['prepare'], 'out')
 
 
+def set_gpus(opt: dict[str, Any], launcher: str) -> None:
+    """Turn `num_gpu: auto` into a number; prepare a run on the CPU.
+
+    Raises:
+        UserError: more than this machine has, with a launcher also more than processes; or several without a launcher.
+    """
+    present, wanted = torch.cuda.device_count(), opt['num_gpu']
+    if wanted == 'auto':
+        wanted = opt['num_gpu'] = present if launcher != 'none' else min(present, 1)
+    processes = int(os.environ.get('WORLD_SIZE') or os.environ.get('SLURM_NTASKS') or 1) if launcher != 'none' else 1
+    if wanted > 0 and (present == 0 or wanted > max(present, processes)):
+        raise UserError(f'num_gpu: {wanted} is more than the {present} of this machine; use num_gpu: auto, or 0 for the CPU')
+    if wanted > 1 and launcher == 'none' and checks.is_ours(opt):
+        raise UserError(f'num_gpu: {wanted} needs one process for each GPU: torchrun --nproc_per_node {wanted} basicsr/train.py '
+                        '-opt ... --launcher pytorch')
+    if wanted == 0:
+        allocator.keep_memory()
+
+
 def _command_line() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument('-opt', required=True, help='option file, YAML')
@@ -84,19 +107,6 @@ def _command_line() -> argparse.Namespace:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by launchers')
     parser.add_argument('--force_yml', nargs='+', metavar='SECTION:KEY=VALUE', help='change options: train:total_iter=100')
     return parser.parse_args()
-
-
-def _set_gpus(opt: dict[str, Any], launcher: str) -> None:
-    present, wanted = torch.cuda.device_count(), opt['num_gpu']
-    if wanted == 'auto':
-        wanted = opt['num_gpu'] = present if launcher != 'none' else min(present, 1)
-    if wanted > 0 and (present == 0 or launcher == 'none' and wanted > present):
-        raise UserError(f'num_gpu: {wanted} is more than the {present} of this machine; use num_gpu: auto, or 0 for the CPU')
-    if wanted > 1 and launcher == 'none' and checks.is_ours(opt):
-        raise UserError(f'num_gpu: {wanted} needs one process for each GPU: torchrun --nproc_per_node {wanted} basicsr/train.py '
-                        '-opt ... --launcher pytorch')
-    if wanted == 0:
-        allocator.keep_memory()
 
 
 def _stock_parse(opt: dict[str, Any], arguments: argparse.Namespace, root_path: str,

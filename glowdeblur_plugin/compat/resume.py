@@ -7,8 +7,8 @@ from typing import Any
 from basicsr.utils import check_resume, set_random_seed
 
 from glowdeblur_plugin.compat.distributed import on_first
-from glowdeblur_plugin.compat.run_record import read_record
-from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.compat.run_record import read_record, require_same, settings_record
+from glowdeblur_plugin.errors import UserError, made_by
 from glowdeblur_plugin.models.checkpoints import read_checkpoint
 
 
@@ -20,7 +20,7 @@ def load_resume_state(opt: dict[str, Any]) -> dict[str, Any] | None:
     run) and `resume_notes` (lines for the log, which is not open yet). A drawn `manual_seed` is replaced by that of the run.
 
     Raises:
-        UserError: `path:resume_state` cannot be used, or a pretrained network is missing.
+        UserError: `path:resume_state` cannot be used, it is of another run, or a pretrained network is missing.
     """
     opt['resume_notes'] = []
     path, record = on_first(lambda: _choose(opt))
@@ -31,6 +31,7 @@ def load_resume_state(opt: dict[str, Any]) -> dict[str, Any] | None:
     if path is None:
         require_pretrained(opt)
         return None
+    require_same(record, settings_record(opt))
     state = read_state(Path(path))
     opt['resume_point'] = {'epoch': state['epoch'], 'iter': state['iter'], 'record': record}
     check_resume(opt, state['iter'])
@@ -57,8 +58,7 @@ def require_pretrained(opt: dict[str, Any]) -> None:
     """
     for key, value in opt['path'].items():
         if key.startswith('pretrain_network') and not key.endswith('_made_by') and value is not None and not Path(value).exists():
-            command = opt['path'].get(f'{key}_made_by')
-            raise UserError(f"path:{key}: '{value}' does not exist{f'; it is made by: {command}' if command else ''}")
+            raise UserError(f"path:{key}: '{value}' does not exist{made_by(opt['path'].get(f'{key}_made_by'))}")
 
 
 def _choose(opt: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
@@ -77,12 +77,21 @@ def _choose(opt: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
     missing = _missing_network(opt, state['iter'])
     if missing is not None:
         raise UserError(f"path:resume_state: '{given}' needs the weights '{missing}', which are not there or torn")
+    newer = [path for path in _states(opt) if int(path.stem) > state['iter']]
+    if newer:
+        opt['resume_notes'].append(f"path:resume_state: '{given}' is not the newest of the experiment, which is '{newer[0]}'; "
+                                   'later checkpoints stay until this run reaches them, and --auto_resume would take the newest')
     return given, state.get('run') or record
 
 
-def _newest(opt: dict[str, Any]) -> Path | None:
+def _states(opt: dict[str, Any]) -> list[Path]:
+    """Training states of the experiment, the newest first."""
     found = [path for path in Path(opt['path']['training_states']).glob('*.state') if path.stem.isdecimal()]
-    for path in sorted(found, key=lambda path: int(path.stem), reverse=True):
+    return sorted(found, key=lambda path: int(path.stem), reverse=True)
+
+
+def _newest(opt: dict[str, Any]) -> Path | None:
+    for path in _states(opt):
         missing = _missing_network(opt, int(path.stem))
         if missing is not None:
             opt['resume_notes'].append(f"'{path}' is passed over: its weights '{missing}' are not there or torn")

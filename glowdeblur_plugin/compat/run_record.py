@@ -17,6 +17,7 @@ OPTION_NAMES = {
     'world_size': 'the number of processes',
     'accumulate': 'train:accumulate',
     'dataset': 'the training data set or an option of datasets:train that changes its samples',
+    'draws_per_epoch': 'the number of samples in an epoch (datasets:train:dataset_enlarge_ratio)',
     'iterations_per_epoch': 'the number of iterations in an epoch',
 }
 
@@ -25,33 +26,40 @@ def run_record(opt: Mapping[str, Any], loader: DataLoader, iterations_per_epoch:
     """Identity of the run that `opt` and its training loader describe: numbers and text under the keys of `OPTION_NAMES`."""
     dataset = loader.dataset
     fingerprint = dataset.fingerprint() if hasattr(dataset, 'fingerprint') else f'{type(dataset).__name__} of {len(dataset)}'
-    return {'seed': opt['manual_seed'], 'batch_size': loader.batch_size, 'world_size': opt['world_size'],
-            'accumulate': opt['train'].get('accumulate', 1), 'dataset': fingerprint, 'iterations_per_epoch': iterations_per_epoch}
+    return {**settings_record(opt), 'dataset': fingerprint, 'draws_per_epoch': loader.sampler.total_size,
+            'iterations_per_epoch': iterations_per_epoch}
+
+
+def settings_record(opt: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the record that is known before data is opened."""
+    loaders = 1 if opt['dist'] else max(opt['num_gpu'], 1)
+    return {'seed': opt['manual_seed'], 'batch_size': opt['datasets']['train']['batch_size_per_gpu'] * loaders,
+            'world_size': opt['world_size'], 'accumulate': opt['train'].get('accumulate', 1)}
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `record` as `run.json` into `folder`, whole or not at all."""
     temporary = folder / f'.{FILE_NAME}.tmp'
-    temporary.write_text(json.dumps(record, indent=2) + '\n')
+    temporary.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
     os.replace(temporary, folder / FILE_NAME)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """The record in `folder`; empty when there is none that can be read."""
     try:
-        record = json.loads((folder / FILE_NAME).read_text())
+        record = json.loads((folder / FILE_NAME).read_text(encoding='utf-8'))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
 
 
 def require_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Check that a run with the record `new` may go on from a checkpoint of a run with the record `old`.
+    """Check that a run with the record `new`, or this part of it, may go on from a checkpoint of a run with the record `old`.
 
     Raises:
         UserError: they differ; names what, the old and the new value.
     """
     for key, option in OPTION_NAMES.items():
-        if key in old and old[key] != new[key]:
+        if key in old and key in new and old[key] != new[key]:
             raise UserError(f'resume: {option} was {old[key]} when the run started and is {new[key]} now; set it back, '
                             'or give the new run another name')

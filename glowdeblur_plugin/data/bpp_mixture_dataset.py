@@ -13,7 +13,7 @@ from glowdeblur_plugin.data.randomness import draw_generator
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, convert
 
-SHARED_KEYS = ('phase', 'gt_size', 'use_hflip', 'use_rot', 'seed', 'dtype')
+SHARED_KEYS = ('phase', 'gt_size', 'use_hflip', 'use_rot', 'skip_small', 'seed', 'dtype')
 Weight = Annotated[float, Between(0)]
 
 
@@ -50,6 +50,7 @@ class BPPMixtureDataset(DeblurDataset):
 
     @classmethod
     def read_options(cls, opt: Mapping[str, Any], section: str) -> BPPMixtureOptions:
+        """Check the section and that of each part, see the base class."""
         options = super().read_options(opt, section)
         if opt.get('phase', 'train') != 'train':
             raise UserError(f'{section}: BPPMixtureDataset is for training; validate on its parts, each in a section of its own')
@@ -74,6 +75,7 @@ class BPPMixtureDataset(DeblurDataset):
         return sample
 
     def fingerprint(self) -> str:
+        """Hash of the mixture's settings and of its parts' fingerprints."""
         return self.hash_of([], {name: part.fingerprint() for name, part in self.parts.items()})
 
 
@@ -98,7 +100,7 @@ def _part_sections(opt: Mapping[str, Any], options: BPPMixtureOptions,
 def _part_class(kind: Any, section: str) -> type[DeblurDataset]:
     ours = {name: known for name, known in DATASET_REGISTRY
             if isinstance(known, type) and issubclass(known, DeblurDataset) and known is not BPPMixtureDataset}
-    if kind not in ours:
+    if not isinstance(kind, str) or kind not in ours:
         raise UserError(f'{section}:type: {kind!r} is not a dataset that a mixture can draw from; valid are '
                         f'{", ".join(sorted(ours))}')
     return ours[kind]

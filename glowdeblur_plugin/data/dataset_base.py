@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import cv2
 import numpy as np
 import torch
+from basicsr.utils import get_root_logger
 from torch.utils.data import Dataset, get_worker_info
 
 from glowdeblur_plugin.data.picture_source import PictureSource, Window
@@ -45,11 +46,13 @@ class CropOptions(DatasetOptions):
         gt_size: side of the crops in pixels; needed in training, while validation and test take whole pictures.
         use_hflip: flip training crops left to right in half of the cases.
         use_rot: flip training crops upside down and transpose them, each in half of the cases.
+        skip_small: leave out training pictures that are too small for a crop, instead of refusing the set.
     """
 
     gt_size: Side | None = None
     use_hflip: bool = True
     use_rot: bool = True
+    skip_small: bool = False
 
 
 class DeblurDataset(Dataset):
@@ -103,19 +106,25 @@ class DeblurDataset(Dataset):
         text = json.dumps([type(self).__name__, keys, [source.sizes for source in sources], settings], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def check_sizes(self, source: PictureSource, edge: int = 0) -> None:
-        """Refuse pictures too small for a training crop (or, in validation, for any sample) with `edge` pixels around it.
+    def usable_keys(self, source: PictureSource, edge: int = 0) -> list[str]:
+        """Keys of the pictures large enough for a training crop (or, in validation, for any sample) with `edge` pixels around it.
 
         Raises:
-            UserError: names the first such picture, its size and the needed one.
+            UserError: one is too small and `skip_small` is not set, or all are; names it, its size and the needed one.
         """
         side = self.options.gt_size if self.training else Side.__metadata__[0].low
         needed = side + 2 * edge
-        for key, (height, width) in source.sizes.items():
-            if min(height, width) < needed:
-                around = f' and {edge} pixels on each side for the largest displacement' if edge else ''
-                raise UserError(f'{self.section}: {source.describe(key)} is too small: found {width}x{height}, needed '
-                                f'{needed}x{needed} for a crop of {side}{around}')
+        small = [key for key, size in source.sizes.items() if min(size) < needed]
+        if small and (len(small) == len(source.sizes) or not (self.training and self.options.skip_small)):
+            height, width = source.sizes[small[0]]
+            around = f' and {edge} pixels on each side for the largest displacement' if edge else ''
+            raise UserError(f'{self.section}: {source.describe(small[0])} is too small: found {width}x{height}, needed '
+                            f'{needed}x{needed} for a crop of {side}{around}; lower gt_size, or leave such pictures out by '
+                            'skip_small: true')
+        if small:
+            get_root_logger().warning(f'{self.section}: {len(small)} of {len(source.sizes)} pictures are below {needed}x{needed} '
+                                      'and left out.')
+        return [key for key in source.sizes if key not in set(small)]
 
 
 def _without_paths(section: dict[str, Any]) -> dict[str, Any]:

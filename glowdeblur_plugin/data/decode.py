@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,16 +16,20 @@ ORIENTATION_TAG = 0x0112
 FIRST_TRANSPOSED_ORIENTATION = 5
 
 
-def picture_size(data: bytes, name: str) -> tuple[int, int]:
-    """Height and width in pixels from the header alone, as `decode_picture` would give them.
+def picture_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels of a picture file from its header alone, as `decode_picture` would give them.
 
     Raises:
-        UserError: not a picture, or one of more than `MAX_PIXELS` pixels; `name` says which.
+        UserError: not there, not a picture, or one of more than `MAX_PIXELS` pixels.
     """
-    header = _open_header(data, name)
-    width, height = header.size
-    if header.format == 'JPEG' and header.getexif().get(ORIENTATION_TAG, 1) >= FIRST_TRANSPOSED_ORIENTATION:
-        width, height = height, width
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise UserError(f'{path}: cannot be read ({error.strerror or error})') from None
+    with _open_header(path, str(path), size) as header:
+        width, height = header.size
+        if header.format == 'JPEG' and header.getexif().get(ORIENTATION_TAG, 1) >= FIRST_TRANSPOSED_ORIENTATION:
+            width, height = height, width
     return height, width
 
 
@@ -38,7 +43,7 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
     Raises:
         UserError: not a picture, truncated, of another depth, or of more than `MAX_PIXELS` pixels; `name` says which.
     """
-    header = _open_header(data, name)
+    header = _open_header(io.BytesIO(data), name, len(data))
     if header.format == 'JPEG':
         try:
             return np.asarray(ImageOps.exif_transpose(header).convert('RGB'))
@@ -53,16 +58,16 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
     return _to_rgb8(picture, name)
 
 
-def _open_header(data: bytes, name: str) -> Image.Image:
+def _open_header(source: Path | io.BytesIO, name: str, size: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('error', Image.DecompressionBombWarning)
-            header = Image.open(io.BytesIO(data))
+            header = Image.open(source)
         pixels = header.width * header.height
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         pixels = None
     except (OSError, ValueError, SyntaxError):
-        raise UserError(f'{name}: not a picture that can be read (found {len(data)} bytes); '
+        raise UserError(f'{name}: not a picture that can be read (found {size} bytes); '
                         f'readable are {", ".join(PICTURE_SUFFIXES)}') from None
     if pixels is None or pixels > MAX_PIXELS:
         found = 'far more' if pixels is None else f'{header.width}x{header.height}'

@@ -11,7 +11,8 @@ import json
 import os
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -23,6 +24,7 @@ import numpy as np
 from glowdeblur_plugin.errors import UserError
 
 FORMAT = 1
+DATA_FILE = 'data.mdb'
 META_FILE = 'meta_info.txt'
 MANIFEST_FILE = 'manifest.json'
 META_LINE = re.compile(r'(?P<key>[^.]+)\.\w+ \((?P<height>\d+),(?P<width>\d+)(,\d+)?\) \d+')
@@ -47,6 +49,9 @@ class LmdbWriter:
     Args:
         path: the set's folder, `<name>.lmdb`; a set that is there already is replaced at the exit.
         set_name, set_version: go into the manifest.
+
+    Raises:
+        UserError: another name than `<name>.lmdb`; or, when it is used, what is there cannot be written.
     """
 
     def __init__(self, path: Path, set_name: str, set_version: int = 1) -> None:
@@ -57,10 +62,11 @@ class LmdbWriter:
         self._lines: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._map_bytes = FIRST_MAP_BYTES
-        self._environment = lmdb.open(str(self._folder), map_size=self._map_bytes, lock=False, sync=False)
+        with _as_user_error(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(self.path)
+            self._map_bytes = FIRST_MAP_BYTES
+            self._environment = lmdb.open(str(self._folder), map_size=self._map_bytes, lock=False, sync=False)
         return self
 
     def put(self, key: str, picture: np.ndarray) -> None:
@@ -75,7 +81,8 @@ class LmdbWriter:
             raise UserError(f"{self.path}: key '{key}' comes twice")
         height, width, channels = picture.shape
         _, data = cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
-        self._write(key.encode('ascii'), data.tobytes())
+        with _as_user_error(self.path):
+            self._write(key.encode('ascii'), data.tobytes())
         self._lines[key] = f'{key}.png ({height},{width},{channels}) 1'
 
     def _write(self, key: bytes, data: bytes) -> None:
@@ -90,18 +97,19 @@ class LmdbWriter:
 
     def __exit__(self, exception_type: type[BaseException] | None, *_: object) -> None:
         try:
-            if exception_type is None:
-                self._environment.sync(True)
-            self._environment.close()
-            if exception_type is None:
-                self._publish()
+            with _as_user_error(self.path):
+                if exception_type is None:
+                    self._environment.sync(True)
+                self._environment.close()
+                if exception_type is None:
+                    self._publish()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _publish(self) -> None:
         manifest = Manifest(self.set_name, self.set_version, len(self._lines))
         (self._folder / META_FILE).write_text(''.join(f'{line}\n' for line in self._lines.values()), encoding='ascii')
-        (self._folder / MANIFEST_FILE).write_text(json.dumps(asdict(manifest), indent=2) + '\n')
+        (self._folder / MANIFEST_FILE).write_text(json.dumps(asdict(manifest), indent=2) + '\n', encoding='utf-8')
         old = self.path.with_name(f'.{self.path.name}.{os.getpid()}.old.tmp')
         with suppress(FileNotFoundError):
             os.replace(self.path, old)
@@ -114,6 +122,32 @@ class LmdbWriter:
         shutil.rmtree(old, ignore_errors=True)
 
 
+@contextmanager
+def _as_user_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, lmdb.Error) as error:
+        raise UserError(f'{path}: cannot be written ({error})') from error
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Delete what writers of this set left behind whose process was killed."""
+    for folder in path.parent.glob(f'.{path.name}.*.tmp'):
+        process = folder.name.removeprefix(f'.{path.name}.').split('.')[0]
+        if process.isdecimal() and (int(process) == os.getpid() or not _is_alive(int(process))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def read_manifest(path: Path) -> Manifest | None:
     """The manifest of a packed set, or None for a set that has none (packed by other tools, or not there).
 
@@ -124,7 +158,7 @@ def read_manifest(path: Path) -> Manifest | None:
     if not file.is_file():
         return None
     try:
-        manifest = Manifest(**json.loads(file.read_text()))
+        manifest = Manifest(**json.loads(file.read_text(encoding='utf-8')))
     except (ValueError, TypeError) as error:
         raise UserError(f'{file}: cannot be read ({error}); pack the set again') from None
     if (manifest.format, manifest.encoding) != (FORMAT, 'png'):
@@ -137,13 +171,17 @@ def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
     """Key to (height, width) in pixels, from the set's `meta_info.txt`.
 
     Raises:
-        UserError: the file is missing or a line has another form.
+        UserError: the file is missing or no text, or a line has another form.
     """
     file = path / META_FILE
     if not file.is_file():
         raise UserError(f'{file}: missing; a packed set holds data.mdb and {META_FILE}, pack it again')
+    try:
+        lines = file.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f'{file}: cannot be read ({error}); pack the set again') from None
     sizes = {}
-    for number, line in enumerate(file.read_text().splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         match = META_LINE.fullmatch(line.strip())
         if match is None:
             raise UserError(f"{file}: line {number} is {line!r}, expected 'key.png (height,width,3) 1' with no dot in the key")
@@ -169,12 +207,33 @@ def environment(path: Path) -> lmdb.Environment:
         return known
     if known is not None:
         known.close()
-    try:
-        opened = lmdb.open(real_path, readonly=True, lock=False, readahead=False, meminit=False, create=False)
-    except lmdb.Error as error:
-        raise UserError(f'{path}: not a packed set that can be read ({error}); pack it again') from None
+    opened = _open(path, real_path)
     _environments[real_path] = (os.getpid(), opened)
     return opened
+
+
+def check_whole(path: Path) -> None:
+    """Look once whether a packed set's data is all there; what is opened for it is closed again.
+
+    Raises:
+        UserError: not an LMDB environment, or one that was cut short (reading it would kill the process).
+    """
+    real_path = os.path.realpath(path)
+    process, _ = _environments.get(real_path, (None, None))
+    if process == os.getpid():
+        return
+    with _open(path, real_path) as opened:
+        needed = (opened.info()['last_pgno'] + 1) * opened.stat()['psize']
+    found = (path / DATA_FILE).stat().st_size
+    if found < needed:
+        raise UserError(f'{path / DATA_FILE}: is cut short, {found} of {needed} bytes are there; pack the set again')
+
+
+def _open(path: Path, real_path: str) -> lmdb.Environment:
+    try:
+        return lmdb.open(real_path, readonly=True, lock=False, readahead=False, meminit=False, create=False)
+    except lmdb.Error as error:
+        raise UserError(f'{path}: not a packed set that can be read ({error}); pack it again') from None
 
 
 def read_record(path: Path, key: str) -> bytes:
@@ -184,7 +243,7 @@ def read_record(path: Path, key: str) -> bytes:
         UserError: no such key in the set.
     """
     with environment(path).begin() as transaction:
-        data = transaction.get(key.encode('ascii'))
+        data = transaction.get(key.encode())
     if data is None:
         raise UserError(f"{path}: no picture under key '{key}', though {META_FILE} lists it; pack the set again")
     return data

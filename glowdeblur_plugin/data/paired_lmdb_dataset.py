@@ -42,8 +42,7 @@ class PairedLMDBDataset(DeblurDataset):
         self.lq = open_source(self.options.dataroot_lq, f'{self.section}:dataroot_lq', self.options.made_by)
         self.gt = open_source(self.options.dataroot_gt, f'{self.section}:dataroot_gt', self.options.made_by)
         check_pairs(self.lq, self.gt, self.section)
-        self.check_sizes(self.gt)
-        self.keys = list(self.gt.sizes)
+        self.keys = self.usable_keys(self.gt)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -64,4 +63,5 @@ class PairedLMDBDataset(DeblurDataset):
         }
 
     def fingerprint(self) -> str:
+        """Hash of the settings and of both sides' keys and sizes."""
         return self.hash_of([self.lq, self.gt])

@@ -9,8 +9,9 @@ import numpy as np
 from mmengine import fileio
 
 from glowdeblur_plugin.data.decode import PICTURE_SUFFIXES, decode_picture, picture_size
-from glowdeblur_plugin.data.lmdb_store import read_manifest, read_record, read_sizes
-from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.data.lmdb_store import check_whole, read_manifest, read_record, read_sizes
+from glowdeblur_plugin.data.progress import Progress, silent
+from glowdeblur_plugin.errors import UserError, made_by
 
 CACHE_BYTES = 64 << 20
 KEYS_NAMED = 3
@@ -86,8 +87,10 @@ class LmdbSource(PictureSource):
     def __init__(self, root: Path) -> None:
         read_manifest(root)
         super().__init__(root, read_sizes(root))
+        check_whole(root)
 
     def describe(self, key: str) -> str:
+        """The set's folder and the key in it."""
         return f'{self.root}/{key}'
 
     def _load(self, key: str) -> bytes:
@@ -100,7 +103,7 @@ class FolderSource(PictureSource):
     Reads the header of every picture at the start, so that damaged and too small ones are named before a run begins.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, progress: Progress = silent) -> None:
         suffixes = (*PICTURE_SUFFIXES, *(suffix.upper() for suffix in PICTURE_SUFFIXES))
         self._files: dict[str, str] = {}
         for file in sorted(fileio.list_dir_or_file(root, list_dir=False, suffix=suffixes, recursive=True)):
@@ -108,10 +111,15 @@ class FolderSource(PictureSource):
             if key in self._files:
                 raise UserError(f'{root}: {self._files[key]} and {file} have the same name apart from the suffix; keep one')
             self._files[key] = file
-        super().__init__(root, {key: picture_size(fileio.get(root / file), str(root / file))
-                                for key, file in self._files.items()})
+        sizes = {}
+        progress(f'{root}: checked', 0, len(self._files))
+        for key, file in self._files.items():
+            sizes[key] = picture_size(root / file)
+            progress(f'{root}: checked', len(sizes), len(self._files))
+        super().__init__(root, sizes)
 
     def describe(self, key: str) -> str:
+        """The picture's file."""
         return str(self.root / self._files[key])
 
     def _load(self, key: str) -> bytes:
@@ -121,12 +129,13 @@ class FolderSource(PictureSource):
             raise UserError(f'{self.describe(key)}: cannot be read ({error.strerror or error})') from None
 
 
-def open_source(dataroot: str | Path, option: str, made_by: str | None = None) -> PictureSource:
+def open_source(dataroot: str | Path, option: str, command: str | None = None, progress: Progress = silent) -> PictureSource:
     """Open what `dataroot` names: a packed set when it ends in '.lmdb', else a plain folder.
 
     Args:
         option: the option that held the path, such as `datasets:train:dataroot_gt`; it starts each error.
-        made_by: the command that makes the set, quoted when it is missing.
+        command: makes the set; quoted when it is missing.
+        progress: told while the headers of a folder's pictures are read.
 
     Raises:
         UserError: missing path, no picture in it, or one that cannot be read.
@@ -134,10 +143,10 @@ def open_source(dataroot: str | Path, option: str, made_by: str | None = None) -
     root = Path(dataroot)
     if not root.is_dir():
         problem = 'is not a folder' if root.exists() else 'does not exist'
-        advice = f'; make it with: {made_by}' if made_by else ', give a packed set (.lmdb) or a folder of pictures'
+        advice = made_by(command) or ', give a packed set (.lmdb) or a folder of pictures'
         raise UserError(f'{option}: {root} {problem}{advice}')
     try:
-        return LmdbSource(root) if root.suffix == '.lmdb' else FolderSource(root)
+        return LmdbSource(root) if root.suffix == '.lmdb' else FolderSource(root, progress)
     except UserError as error:
         raise UserError(f'{option}: {error}') from None
 

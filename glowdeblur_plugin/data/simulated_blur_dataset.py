@@ -66,12 +66,12 @@ class SimulatedBlurDataset(DeblurDataset):
         super().__init__(opt, section)
         self.domain = resolve_domain(self.options)
         self.source = open_source(self.options.dataroot_gt, f'{self.section}:dataroot_gt', self.options.made_by)
-        self.keys = list(self.source.sizes)
         self.edge = margin(self.domain)
-        self.check_sizes(self.source, self.edge)
+        self.keys = self.usable_keys(self.source, self.edge)
 
     @classmethod
     def read_options(cls, opt: Mapping[str, Any], section: str) -> SimulatedBlurOptions:
+        """Check the section, its ranges and kinds of blur too, see the base class."""
         options = super().read_options(opt, section)
         for kind in options.kinds or {}:
             if kind not in KINDS:
@@ -120,6 +120,7 @@ class SimulatedBlurDataset(DeblurDataset):
         return picture, Window(self.edge, self.edge, self.options.gt_size, self.options.gt_size)
 
     def fingerprint(self) -> str:
+        """Hash of the settings, of the domain they come to, and of the pictures' keys and sizes."""
         return self.hash_of([self.source], asdict(self.domain))
 
 

@@ -1,5 +1,6 @@
 """What every method shares: precision, accumulation, clipping, moving average and validation in BasicSR's loop."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import torch
 from basicsr.archs import build_network
+from basicsr.losses import build_loss
 from basicsr.utils import get_root_logger
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.host_options import VAL_KEYS
 from glowdeblur_plugin.models.checkpointed_model import CheckpointedModel
 from glowdeblur_plugin.models.ema import WeightAverage
@@ -59,7 +62,7 @@ class DeblurModel(CheckpointedModel):
         self._validated: dict[str, int] = {}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            network = build_network(opt['network_g'])
+            network = self.build_option('network_g', build_network, opt['network_g'])
         self.load_pretrained(network, 'params' if self.resumed else opt['path'].get('param_key_g', 'params'))
         self.net_g = self.model_to_device(network)
         if self.is_train:
@@ -96,10 +99,40 @@ class DeblurModel(CheckpointedModel):
         """Groups of trained parameters as torch.optim takes them; a group's `lr` replaces the peak rate of `train:optim_g`."""
         return [{'params': [parameter for parameter in self.bare_net.parameters() if parameter.requires_grad]}]
 
+    @staticmethod
+    def build_option(name: str, build: Callable[[dict[str, Any]], nn.Module], section: dict[str, Any]) -> nn.Module:
+        """What `build` makes of a section of the option file, such as a network or a loss.
+
+        Raises:
+            UserError: it refuses the section's values; starts with `name`.
+        """
+        try:
+            return build(section)
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise UserError(f'{name}: {error}') from error
+
+    def build_losses(self, **sections: dict[str, Any] | None) -> dict[str, nn.Module]:
+        """The losses of sections of `train`, by name, on the device; a section that is None gives none.
+
+        Raises:
+            UserError: no such loss, or one that does not take the given values.
+        """
+        return {name: self.build_option(f'train:{name}', build_loss, section).to(self.device)
+                for name, section in sections.items() if section is not None}
+
     def feed_data(self, data: dict[str, Any]) -> None:
-        """Take a batch of the loader: see `to_device`."""
+        """Take a batch of the loader: see `to_device`.
+
+        Raises:
+            UserError: crops whose sides the network cannot take.
+        """
         self.batch = self.to_device(data)
         self.lq, self.gt = self.batch['lq'], self.batch.get('gt')
+        side, multiple = self.lq.shape[-1], getattr(self.bare_net, 'size_multiple', 1)
+        if side % multiple:
+            near = side // multiple * multiple
+            choice = f'{near} or {near + multiple}' if near else str(multiple)
+            raise UserError(f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')
 
     def to_device(self, data: dict[str, Any]) -> dict[str, Any]:
         """The batch with its tensors on the device, 8-bit pictures turned into float32 in [0, 1]; paths and the rest stay."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from basicsr.losses import build_loss
 from basicsr.utils import get_root_logger
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
@@ -73,20 +72,15 @@ class GLOWDeblurModel(DeblurModel):
     ValOptions = GLOWDeblurValOptions
     find_unused_parameters = True
 
-    def __init__(self, opt: dict[str, Any]) -> None:
-        self.memory = PeakMemory()
-        super().__init__(opt)
-
     def init_training_settings(self) -> None:
         """Losses and the record of the flow loss, besides what every model sets up."""
         super().init_training_settings()
+        self.memory = PeakMemory()
         options = self.train_options
-        self.cri_pixel = build_loss(options.pixel_opt)
-        self.cri_frequency = build_loss(options.frequency_opt) if options.frequency_opt else None
-        self.cri_motion = build_loss(options.motion_opt)
+        self.criteria = self.build_losses(pixel_opt=options.pixel_opt, frequency_opt=options.frequency_opt, motion_opt=options.motion_opt)
         self.flow_starts = int(options.total_iter * options.warmup_phase_share)
         self.flow_record = FlowRecord(self.flow_starts, options.total_iter)
-        self.seconds_before = 0.0
+        self.seconds_before, self.resumed_at = 0.0, 0
 
     def compute_losses(self, generator: torch.Generator, current_iter: int) -> dict[str, Tensor]:
         """The weighted terms of one micro-batch: l_pixel, l_frequency, l_align, l_motion and, once the flow has joined, l_flow."""
@@ -95,13 +89,15 @@ class GLOWDeblurModel(DeblurModel):
         output = self.net_g(self.lq, self.gt, **(self._draw(generator) if with_flow else {}))
         picture = output['prereconstruction'].float()
         losses = {
-            'l_pixel': self.cri_pixel(picture, self.gt),
+            'l_pixel': self.criteria['pixel_opt'](picture, self.gt),
             'l_align': options.align_weight * (output['aligned'].float() - output['latent'].float()).square().mean(),
         }
-        if self.cri_frequency is not None:
-            losses['l_frequency'] = self.cri_frequency(picture, self.gt)
-        if 'motion' in batch:
-            losses['l_motion'] = self.cri_motion(output['motion'].float(), batch['motion'], batch['motion_known'])
+        if 'frequency_opt' in self.criteria:
+            losses['l_frequency'] = self.criteria['frequency_opt'](picture, self.gt)
+        # Data that does not know the motion counts as such, so that every trained part stays in the graph, as distributed training needs.
+        motion = batch['motion'] if 'motion' in batch else torch.zeros_like(self.lq)
+        known = batch['motion_known'] if 'motion' in batch else torch.zeros(len(self.lq), dtype=torch.bool, device=self.device)
+        losses['l_motion'] = self.criteria['motion_opt'](output['motion'].float(), motion, known)
         if with_flow:
             flow = output['flow_error'].float().square().mean()
             self.flow_record.add(current_iter, flow.detach())
@@ -122,8 +118,8 @@ class GLOWDeblurModel(DeblurModel):
         return evaluate(self.evaluation_network(), batch, generator, self.val_options, self.val_options.full_report and 'gt' in batch)
 
     def after_validation(self, dataset_name: str, rows: list[dict[str, Any]], current_iter: int | str, tb_logger: Any) -> None:
-        """At the end of a training run with a full report: write summary.json."""
-        if self.is_train and self.finished and self.val_options.full_report:
+        """At the end of a training run with a full report: write summary.json; resuming a finished run leaves it as it is."""
+        if self.is_train and self.finished and self.iteration > self.resumed_at and self.val_options.full_report:
             first, last = self.flow_record.means()
             settings = self.val_options
             facts = {'restored_steps': settings.steps, 'restored_warm_sigma': settings.warm_sigma, 'restored_warm_steps': settings.warm_steps,
@@ -144,10 +140,11 @@ class GLOWDeblurModel(DeblurModel):
                 tb_logger.add_image(f'{dataset_name}/{stem}/{name}', pictures[name][0].cpu(), current_iter)
 
     def extra_state(self) -> dict[str, Any]:
-        """What a resumed run needs beyond weights and optimizer: the flow losses recorded and the seconds spent so far."""
-        return {'flow_record': self.flow_record.state(), 'seconds': self.seconds_before + process_seconds()}
+        """What a resumed run needs beyond weights and optimizer: the flow losses recorded, the seconds spent and the memory's peak so far."""
+        return {'flow_record': self.flow_record.state(), 'seconds': self.seconds_before + process_seconds(), 'peak_memory_mb': self.memory.look()}
 
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """The way back from `extra_state`."""
         self.flow_record.load(state['flow_record'])
-        self.seconds_before = state['seconds']
+        self.seconds_before, self.resumed_at = state['seconds'], self.iteration
+        self.memory.megabytes = max(self.memory.megabytes, state['peak_memory_mb'])

@@ -4,12 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from basicsr.losses import build_loss
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.deblur_model import DeblurModel
 from glowdeblur_plugin.models.options import DeblurTrainOptions
 from glowdeblur_plugin.models.validation import PictureResult
@@ -43,11 +41,7 @@ class RestorationModel(DeblurModel):
             UserError: no such loss, or one that does not take the given keys.
         """
         super().init_training_settings()
-        section = self.train_options.pixel_opt
-        try:
-            self.cri_pix = build_loss(section).to(self.device)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f'train:pixel_opt: {error}') from error
+        self.cri_pix = self.build_losses(pixel_opt=self.train_options.pixel_opt)['pixel_opt']
 
     def compute_losses(self, generator: torch.Generator, current_iter: int) -> dict[str, Tensor]:
         """The pixel loss `l_pix` of the restored pictures."""

@@ -7,7 +7,8 @@ import torch
 from diffusers import AutoencoderDC, SanaTransformer2DModel
 
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
-from glowdeblur_plugin.archs.sana_backbone import build_backbone, widen_input
+from glowdeblur_plugin.archs.linear_attention import LinearAttention
+from glowdeblur_plugin.archs.sana_backbone import VARIANTS, build_backbone, widen_input
 from glowdeblur_plugin.errors import UserError
 
 PARAMETERS = {'s600m': 591_747_872, 's1600m': 1_604_462_752}
@@ -171,11 +172,15 @@ def test_full_size_backbones_have_the_published_shape(variant: str) -> None:
     assert backbone.config.in_channels == 67
 
 
-def test_pretrained_backbone_and_autoencoder_load_from_folders(tmp_path) -> None:
+TINY = dict(num_attention_heads=2, attention_head_dim=8, num_layers=2, num_cross_attention_heads=2, cross_attention_head_dim=8,
+            cross_attention_dim=16, caption_channels=12)
+
+
+def test_pretrained_backbone_and_autoencoder_load_from_folders(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With new columns at zero the loaded network's velocity is that of the saved backbone itself."""
+    monkeypatch.setitem(VARIANTS, 's600m', TINY)
     torch.manual_seed(0)
-    saved = SanaTransformer2DModel(in_channels=4, out_channels=4, num_attention_heads=2, attention_head_dim=8, num_layers=2,
-                                   num_cross_attention_heads=2, cross_attention_head_dim=8, cross_attention_dim=16, caption_channels=12)
+    saved = SanaTransformer2DModel(in_channels=4, out_channels=4, **TINY)
     saved.save_pretrained(tmp_path / 'transformer')
     widths = (4, 4, 8, 8, 8, 8)
     layers = dict(encoder_layers_per_block=(1,) * 6, decoder_layers_per_block=(1,) * 6, encoder_qkv_multiscales=((),) * 6,
@@ -207,3 +212,29 @@ def test_wrong_parts_are_named(arguments: dict[str, str], message: str) -> None:
 def test_missing_backbone_is_named(tmp_path) -> None:
     with pytest.raises(UserError, match='network_g:backbone: no SanaTransformer2DModel in .*nowhere'):
         build_backbone('s600m', 32, str(tmp_path / 'nowhere'))
+
+
+def test_backbone_of_another_shape_than_the_variant_is_refused(tmp_path) -> None:
+    SanaTransformer2DModel(in_channels=4, out_channels=4, **TINY).save_pretrained(tmp_path / 'transformer')
+    with pytest.raises(UserError, match='network_g:backbone: .*transformer.* is no s1600m: num_layers is 2 there and 20 here'):
+        build_backbone('s1600m', 4, str(tmp_path / 'transformer'))
+
+
+def test_linear_attention_equals_that_of_diffusers_and_keeps_float32_sums_under_autocast() -> None:
+    generator = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    attention = SanaTransformer2DModel(in_channels=4, out_channels=4, **TINY).transformer_blocks[0].attn1
+    tokens, theirs = torch.randn(2, 400, 16, generator=generator), attention.processor
+    with torch.no_grad():
+        reference = theirs(attention, tokens)
+        assert torch.allclose(LinearAttention()(attention, tokens), reference, atol=1e-6)
+        for projection in (attention.to_q, attention.to_k, attention.to_v, attention.to_out[0]):
+            projection.to(torch.bfloat16)
+        low = tokens.bfloat16()
+        parts = [projection(low).float().unflatten(-1, (2, -1)).transpose(1, 2).double() for projection in (attention.to_q, attention.to_k, attention.to_v)]
+        query, key, value = parts[0].relu(), parts[1].relu(), parts[2]
+        exact = query @ (key.transpose(-1, -2) @ value) / (query @ key.sum(dim=-2).unsqueeze(-1) + 1e-15)
+        exact = attention.to_out[0](exact.transpose(1, 2).flatten(2).bfloat16()).float()
+        with torch.autocast('cpu', torch.bfloat16):
+            ours, stock = (processor(attention, low).float() for processor in (LinearAttention(), theirs))
+    assert (ours - exact).abs().mean() < 0.2 * (stock - exact).abs().mean()

@@ -56,7 +56,7 @@ def test_simulated_section(photographs, change, parts):
 def test_missing_path_quotes_the_command_that_makes_it(tmp_path):
     section = simulated(tmp_path, made_by='glowdeblur pack photographs --out here')
     refused(lambda: SimulatedBlurDataset(section), 'datasets:train:dataroot_gt', 'train.lmdb does not exist',
-            'make it with: glowdeblur pack photographs --out here')
+            'it is made by: glowdeblur pack photographs --out here')
 
 
 def test_a_file_or_an_empty_folder_is_no_set(tmp_path):
@@ -109,6 +109,7 @@ def mixture(parts: Any, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(('changes', 'parts'), [
     ({'wieght': 2}, ("datasets:train:parts:real: unknown key 'wieght'",)),
     ({'weight': 'much'}, ('datasets:train:parts:real:weight', "'much'")),
+    ({'type': ['PairedLMDBDataset']}, ('datasets:train:parts:real:type', "['PairedLMDBDataset']")),
     ({'weight': -1}, ('datasets:train:parts:real:weight', 'at least 0')),
     ({'weight': 0}, ('datasets:train:parts', 'weight above 0')),
     ({'type': 'PairedImageDataset'}, ('datasets:train:parts:real:type', 'PairedLMDBDataset, SimulatedBlurDataset')),

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import pickle
+import time
 from pathlib import Path
 
 import lmdb
@@ -111,6 +112,54 @@ def test_a_set_is_replaced_as_a_whole(tmp_path):
     assert list(LmdbSource(root).sizes) == ['only'] and read_manifest(root).count == 1
 
 
+def test_leftovers_of_killed_writers_go_when_the_set_is_packed_again(tmp_path):
+    ended = multiprocessing.get_context('fork').Process(target=int)
+    ended.start()
+    ended.join()
+    other = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))
+    other.start()
+    for process in (ended.pid, other.pid):
+        for end in ('tmp', 'old.tmp'):
+            (tmp_path / f'.a.lmdb.{process}.{end}').mkdir()
+    (tmp_path / f'.b.lmdb.{ended.pid}.tmp').mkdir()
+    pack(tmp_path / 'a.lmdb', pictures())
+    left = {entry.name for entry in tmp_path.iterdir()}
+    other.kill()
+    other.join()
+    assert left == {'a.lmdb', f'.a.lmdb.{other.pid}.tmp', f'.a.lmdb.{other.pid}.old.tmp', f'.b.lmdb.{ended.pid}.tmp'}
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / 'taken').write_text('')
+    with pytest.raises(UserError, match='taken/a.lmdb: cannot be written'):
+        pack(tmp_path / 'taken' / 'a.lmdb', pictures())
+
+
+def test_data_that_is_missing_or_cut_short_is_seen_when_the_set_is_opened(tmp_path):
+    data = pack(tmp_path / 'a.lmdb', pictures()) / 'data.mdb'
+    whole = data.read_bytes()
+    assert LmdbSource(data.parent).sizes.keys() == pictures().keys()
+    for size, match in ((len(whole) - 1, f'data.mdb: is cut short, {len(whole) - 1} of {len(whole)} bytes'),
+                        (2 * 4096, 'data.mdb: is cut short'), (100, 'not a packed set'), (0, 'not a packed set')):
+        data.write_bytes(whole[:size])
+        with pytest.raises(UserError, match=match):
+            LmdbSource(data.parent)
+    data.unlink()
+    with pytest.raises(UserError, match='not a packed set that can be read'):
+        LmdbSource(data.parent)
+
+
+def test_keys_of_other_tools_need_not_be_ascii(tmp_path):
+    root = pack(tmp_path / 'a.lmdb', pictures(1))
+    with lmdb.open(str(root), map_size=1 << 26, lock=False) as environment, environment.begin(write=True) as transaction:
+        transaction.put('größe'.encode(), transaction.get(b'p0'))
+    (root / 'meta_info.txt').write_text('größe.png (20,31,3) 1\nübrig.png (20,31,3) 1\n', encoding='utf-8')
+    source = LmdbSource(root)
+    np.testing.assert_array_equal(source.read('größe'), pictures(1)['p0'])
+    with pytest.raises(UserError, match="no picture under key 'übrig'"):
+        source.read('übrig')
+
+
 @pytest.mark.parametrize(('key', 'match'), [('scene_0.5_r', 'letters'), ('a b', 'letters'), ('p0', 'comes twice')])
 def test_keys_that_basicsr_would_lose_are_refused(tmp_path, key, match):
     with pytest.raises(UserError, match=match), LmdbWriter(tmp_path / 'a.lmdb', 'test') as writer:
@@ -148,11 +197,12 @@ def test_a_picture_of_another_size_than_listed_is_named(tmp_path):
 
 @pytest.mark.parametrize(('file', 'text', 'match'), [
     ('meta_info.txt', 'a.b.png (1,2,3) 1\n', "line 1 is 'a.b.png"),
+    ('meta_info.txt', 'gr\xf6\xdfe.png (1,2,3) 1\n', 'meta_info.txt: cannot be read'),
     ('manifest.json', '{"set"', 'cannot be read'),
     ('manifest.json', json.dumps({'set': 'x', 'set_version': 1, 'count': 1, 'format': 9}), 'format 9'),
 ])
 def test_a_set_whose_lists_are_damaged_is_refused(tmp_path, file, text, match):
     root = pack(tmp_path / 'a.lmdb', pictures())
-    (root / file).write_text(text)
+    (root / file).write_text(text, encoding='latin-1')
     with pytest.raises(UserError, match=match):
         LmdbSource(root)

@@ -55,8 +55,10 @@ def test_prepare_refuses_a_wrong_section(tmp_path, section, match):
 
 def test_pairs_of_the_stand_in_domains_keep_the_split_and_come_out_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(photograph_pairs, 'SPLITS', {'val': photograph_pairs.SPLITS['val']})
+    seen = []
     for out in ('first', 'second'):
-        assert prepare({'set': 'photograph_pairs', 'out': out}, tmp_path)
+        assert prepare({'set': 'photograph_pairs', 'out': out}, tmp_path, lambda *counts: seen.append(counts))
+    assert seen[:3] == [('pairs_realblur_val: packed', done, 2) for done in range(3)]
     assert not prepare({'set': 'photograph_pairs', 'out': 'first'}, tmp_path)
     for domain in ('realblur', 'rsblur'):
         lq, gt = (LmdbSource(tmp_path / 'first' / f'pairs_{domain}_val_{side}.lmdb') for side in ('lq', 'gt'))
@@ -74,7 +76,9 @@ def test_own_pairs_are_packed_with_clean_keys(pair_folders):
     seen = []
     lq, gt = pack_folder(pair_folders / 'gt', pair_folders / 'out', pair_folders / 'lq', 'test',
                          lambda *counts: seen.append(counts))
-    assert (lq.name, gt.name) == ('test_lq.lmdb', 'test_gt.lmdb') and seen[0] == (1, 6) and seen[-1] == (6, 6)
+    assert (lq.name, gt.name) == ('test_lq.lmdb', 'test_gt.lmdb')
+    assert seen[-7:] == [('packed', done, 6) for done in range(7)]
+    assert {task for task, _, _ in seen[:-7]} == {f'{pair_folders / side}: checked' for side in ('lq', 'gt')}
     source = LmdbSource(gt)
     assert list(source.sizes) == ['b', 'c', 'scene_0_5_a']
     expected = cv2.cvtColor(cv2.imread(str(pair_folders / 'gt/scene 0.5/a.png')), cv2.COLOR_BGR2RGB)
@@ -107,7 +111,8 @@ def test_the_command_packs_and_says_in_one_line_what_is_wrong(pair_folders, caps
     folders = {f'--{side}': str(pair_folders / side) for side in ('lq', 'gt', 'out')}
     arguments = ['pack', 'folder', *(word for option in folders.items() for word in option)]
     assert cli.main(arguments) == 0
-    assert 'packed 6 of 6' in capsys.readouterr().err and (pair_folders / 'out' / 'train_lq.lmdb').is_dir()
+    assert 'packed 6 of 6, 0:00 left' in map(str.rstrip, capsys.readouterr().err.splitlines())
+    assert (pair_folders / 'out' / 'train_lq.lmdb').is_dir()
     assert cli.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith('glowdeblur: ') and error.count('\n') == 1 and 'is there already' in error

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.flow_record import FlowRecord
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
 
@@ -108,3 +109,38 @@ def test_flow_record_takes_the_first_and_last_tenth_and_survives_a_resume() -> N
             record = other
         record.add(iteration, torch.tensor(float(iteration)))
     assert record.means() == ((21 + 22 + 23 + 24) / 4, (57 + 58 + 59 + 60) / 4)
+
+
+def test_data_without_motion_keeps_the_estimator_in_the_graph_and_does_not_train_it(tmp_path: Path) -> None:
+    """All trained parameters get a gradient, as distributed training needs; the estimator's is zero."""
+    model = _model(tmp_path)
+    samples = [{key: value for key, value in _sample(seed, 32, 32).items() if not key.startswith('motion')} for seed in range(2)]
+    model.feed_data(torch.utils.data.default_collate(samples))
+    losses = model.compute_losses(torch.Generator().manual_seed(0), 30)
+    assert losses['l_motion'].item() == 0
+    model.total_loss(losses).backward()
+    assert all(parameter.grad is not None for name, parameter in model.bare_net.named_parameters() if name.startswith('motion.'))
+    assert all(parameter.grad.abs().max() == 0 for parameter in model.bare_net.motion.parameters())
+
+
+def test_crops_that_the_network_cannot_take_are_refused(tmp_path: Path) -> None:
+    model = _model(tmp_path)
+    with pytest.raises(UserError, match='datasets:train:gt_size: 40 is not a multiple of 16, which this network needs; use 32 or 48'):
+        model.feed_data(torch.utils.data.default_collate([_sample(0, 40, 40)]))
+
+
+def test_a_loss_that_does_not_take_its_arguments_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='train:pixel_opt: .*most'):
+        _model(tmp_path, pixel_opt={'type': 'L1Loss', 'reduction': 'most'})
+
+
+def test_resuming_a_finished_run_leaves_its_summary(tmp_path: Path) -> None:
+    model = _model(tmp_path)
+    _train(model, range(39, 41))
+    _validate(model, [_sample(1)], 42)
+    written = (tmp_path / 'summary.json').read_text()
+    again = _model(tmp_path)
+    again.iteration = 40
+    again.load_extra_state(model.extra_state())
+    _validate(again, [_sample(1)], 42)
+    assert (tmp_path / 'summary.json').read_text() == written

@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from glowdeblur_plugin.data.packers.photograph_pairs import pack_photograph_pairs
 from glowdeblur_plugin.data.packers.photographs import pack_photographs
+from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.options import read_section
 
-PACKERS: dict[str, Callable[[Path], bool]] = {
+PACKERS: dict[str, Callable[[Path, Progress], bool]] = {
     'photographs': pack_photographs,
     'photograph_pairs': pack_photograph_pairs,
 }
@@ -28,7 +29,7 @@ class PrepareOptions:
     out: str
 
 
-def prepare(section: Mapping[str, Any], root: Path) -> bool:
+def prepare(section: Mapping[str, Any], root: Path, progress: Progress = silent) -> bool:
     """Pack what the `prepare` section asks for; sets that are there in the packer's present version are left alone.
 
     Args:
@@ -38,7 +39,7 @@ def prepare(section: Mapping[str, Any], root: Path) -> bool:
         True when something was packed.
 
     Raises:
-        UserError: wrong option; a source photograph is missing.
+        UserError: wrong option; a source photograph is missing; a set cannot be written.
     """
     options = read_section(PrepareOptions, section, 'prepare')
-    return PACKERS[options.set](root / options.out)
+    return PACKERS[options.set](root / options.out, progress)

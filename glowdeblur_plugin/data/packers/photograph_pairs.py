@@ -9,6 +9,7 @@ from glowdeblur_plugin.data.lmdb_store import LmdbWriter
 from glowdeblur_plugin.data.packers.photographs import is_packed
 from glowdeblur_plugin.data.photographs import TRAIN, VALIDATION, training_photographs, validation_photographs
 from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.randomness import draw_generator
 from glowdeblur_plugin.data.simulate.domains import DOMAINS
 from glowdeblur_plugin.data.simulate.pipeline import simulate
@@ -22,7 +23,7 @@ SPLITS: dict[str, tuple[int, int, Callable[[], dict[str, np.ndarray]]]] = {
 }
 
 
-def pack_photograph_pairs(out: Path) -> bool:
+def pack_photograph_pairs(out: Path, progress: Progress = silent) -> bool:
     """Pack `out`/pairs_<domain>_<split>_{lq,gt}.lmdb for the domains `realblur` and `rsblur` and the splits train and val.
 
     Each photograph less the margin that its blur needs, with four blurs in training and one in validation; always the same pairs.
@@ -30,16 +31,18 @@ def pack_photograph_pairs(out: Path) -> bool:
     Returns:
         True when something was packed.
     """
-    packed = [_pack(out, domain, split) for domain in STAND_IN_DOMAINS for split in SPLITS]
+    packed = [_pack(out, domain, split, progress) for domain in STAND_IN_DOMAINS for split in SPLITS]
     return any(packed)
 
 
-def _pack(out: Path, domain: str, split: str) -> bool:
+def _pack(out: Path, domain: str, split: str, progress: Progress) -> bool:
     photographs, blurs, read = SPLITS[split]
     lq_path, gt_path = (out / f'pairs_{domain}_{split}_{side}.lmdb' for side in ('lq', 'gt'))
     if all(is_packed(path, SET, VERSION, photographs * blurs) for path in (lq_path, gt_path)):
         return False
     edge = margin(DOMAINS[domain])
+    task, done = f'pairs_{domain}_{split}: packed', 0
+    progress(task, done, photographs * blurs)
     with LmdbWriter(lq_path, SET, VERSION) as lq, LmdbWriter(gt_path, SET, VERSION) as gt:
         for name, picture in read().items():
             window = Window(edge, edge, picture.shape[0] - 2 * edge, picture.shape[1] - 2 * edge)
@@ -48,4 +51,6 @@ def _pack(out: Path, domain: str, split: str) -> bool:
                 sample = simulate(picture, window, DOMAINS[domain], rng)
                 lq.put(f'{name}_{blur}', sample.lq)
                 gt.put(f'{name}_{blur}', sample.gt)
+                done += 1
+                progress(task, done, photographs * blurs)
     return True

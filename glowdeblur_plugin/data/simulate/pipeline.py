@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from glowdeblur_plugin.data.picture_source import Window
-from glowdeblur_plugin.data.simulate import camera, render, trajectory
+from glowdeblur_plugin.data.simulate import camera, render
 from glowdeblur_plugin.data.simulate.domains import Domain
 from glowdeblur_plugin.data.simulate.motion import blur_tensor, path_motion
 from glowdeblur_plugin.data.simulate.plan import BlurPlan, MovingObject, draw_plan, margin

@@ -1,4 +1,4 @@
-"""What blurs one sample, drawn from a random generator; `pipeline.render` turns it into pictures."""
+"""What blurs one sample, drawn from a random generator; `pipeline.render_plan` turns it into pictures."""
 
 from dataclasses import dataclass
 

@@ -29,7 +29,8 @@ def labelled_strip(panels: list[tuple[str, np.ndarray]]) -> np.ndarray:
 
 
 def motion_colours(motion: np.ndarray, longest: float) -> np.ndarray:
-    """A blur tensor (3, h, w) as colours: hue = direction (0 to 180 degrees), saturation = how directed the blur is, brightness = length / `longest`."""
+    """A blur tensor (3, h, w) as colours: hue = direction (0 to 180 degrees), saturation = how directed the blur is, brightness =
+    length / `longest`."""
     directed = np.hypot(motion[0], motion[1])
     length = directed + np.maximum(motion[2], 0)
     hue = np.degrees(np.arctan2(motion[1], motion[0])) % 360 / 2
@@ -61,7 +62,8 @@ def motion_arrows(picture: np.ndarray, motion: np.ndarray, every: int = 24) -> n
 
 
 def motion_panel(picture: np.ndarray, estimate: np.ndarray, truth: np.ndarray | None) -> np.ndarray:
-    """Estimated, and where known true, blur of a blurry picture: segments on the picture and colours beside them, as one strip."""
+    """Estimated, and where known true, blur of a blurry picture: segments on the picture and colours beside them, as one
+    strip."""
     longest = max(float(np.hypot(*m[:2]).max() + m[2].max()) for m in (estimate, truth) if m is not None)
     size = picture.shape[1::-1]
     panels = []

@@ -19,7 +19,8 @@ def process_seconds() -> float:
 
 
 class PeakMemory:
-    """Watches the memory of this process and its children (the loader's workers) from a thread and keeps the largest sum, as long as it is kept itself.
+    """Watches the memory of this process and its children (the loader's workers) from a thread and keeps the largest sum, as long
+    as it is kept itself.
 
     The sum is of proportional set sizes where the system gives them, so pages that forked workers share count once.
     """

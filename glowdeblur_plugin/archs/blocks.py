@@ -14,7 +14,8 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class NAFBlock(nn.Module):
-    """The nonlinear-activation-free block of NAFNet (Chen et al. 2022, section 3): two residual halves, gates instead of activations.
+    """The nonlinear-activation-free block of NAFNet (Chen et al. 2022, section 3): two residual halves, gates instead of
+    activations.
 
     (N, C, H, W) in and out; both residual scales start at zero, so a new block is the identity.
     """

@@ -1,4 +1,5 @@
-"""GLOWDeblur (arXiv 2601.06525): a blurry picture, its pre-reconstruction and its motion guide a linear-attention latent diffusion."""
+"""GLOWDeblur (arXiv 2601.06525): a blurry picture, its pre-reconstruction and its motion guide a linear-attention latent
+diffusion."""
 
 import math
 from dataclasses import dataclass
@@ -35,8 +36,19 @@ class PictureParts:
     motion_cell: int
 
 
-NANO_PARTS = PictureParts(width=48, encoder_blocks=(2, 2), middle_blocks=2, decoder_blocks=(1, 1), patch=4, motion_width=24, motion_cell=8)
-FULL_PARTS = PictureParts(width=32, encoder_blocks=(1, 1, 1, 28), middle_blocks=1, decoder_blocks=(1, 1, 1, 1), patch=1, motion_width=64,
+NANO_PARTS = PictureParts(width=48,
+                          encoder_blocks=(2, 2),
+                          middle_blocks=2,
+                          decoder_blocks=(1, 1),
+                          patch=4,
+                          motion_width=24,
+                          motion_cell=8)
+FULL_PARTS = PictureParts(width=32,
+                          encoder_blocks=(1, 1, 1, 28),
+                          middle_blocks=1,
+                          decoder_blocks=(1, 1, 1, 1),
+                          patch=1,
+                          motion_width=64,
                           motion_cell=16)
 
 
@@ -44,8 +56,9 @@ FULL_PARTS = PictureParts(width=32, encoder_blocks=(1, 1, 1, 28), middle_blocks=
 class Condition:
     """What the diffusion stage knows of a blurry picture.
 
-    `prereconstruction` (N, 3, H, W) about [0, 1]; `aligned` (N, C, h, w), the aligned feature in the latent's units; `motion` (N, 3, H/cell, W/cell),
-    the estimated blur tensor in pixels; `motion_map` (N, 3, h, w), the same per latent cell in units of the codec's compression, detached.
+    `prereconstruction` (N, 3, H, W) about [0, 1]; `aligned` (N, C, h, w), the aligned feature in the latent's units; `motion` (N,
+    3, H/cell, W/cell), the estimated blur tensor in pixels; `motion_map` (N, 3, h, w), the same per latent cell in units of the
+    codec's compression, detached.
     """
 
     prereconstruction: Tensor
@@ -62,9 +75,10 @@ class Condition:
 class GLOWDeblur(nn.Module):
     """The whole network: pre-reconstruction & domain alignment, motion estimator, widened SANA backbone, frozen latent codec.
 
-    Pictures are (N, 3, H, W) in [0, 1] with H and W multiples of `size_multiple`; latents (N, C, h, w), h = H / codec compression.
-    The concatenation [noised latent ; aligned feature ; motion map] enters one stream (paper, figure); text enters by cross-attention, a
-    learnt null embedding standing in where there is none (our choice). The estimator's map enters detached: only the motion loss trains it.
+    Pictures are (N, 3, H, W) in [0, 1] with H and W multiples of `size_multiple`; latents (N, C, h, w), h = H / codec
+    compression. The concatenation [noised latent ; aligned feature ; motion map] enters one stream (paper, figure); text enters
+    by cross-attention, a learnt null embedding standing in where there is none (our choice). The estimator's map enters detached:
+    only the motion loss trains it.
 
     Args:
         variant: `nano` (needs no weights, runs on a CPU), `s600m` or `s1600m` (SANA's shapes; the paper's is 1.6B).
@@ -73,13 +87,17 @@ class GLOWDeblur(nn.Module):
         codec: diffusers folder or hub id of the 32x autoencoder; the nano has its own and takes none.
     """
 
-    def __init__(self, variant: Literal['nano', 's600m', 's1600m'] = 'nano', target: TargetName = 'plain', backbone: str | None = None,
+    def __init__(self,
+                 variant: Literal['nano', 's600m', 's1600m'] = 'nano',
+                 target: TargetName = 'plain',
+                 backbone: str | None = None,
                  codec: str | None = None) -> None:
         super().__init__()
         parts = NANO_PARTS if variant == 'nano' else FULL_PARTS
         self.codec = Frozen(_build_codec(variant, codec))
         channels, compression = self.latent_channels, self.compression
-        self.prereconstruction = PreReconstruction(parts.width, list(parts.encoder_blocks), parts.middle_blocks, list(parts.decoder_blocks), parts.patch)
+        self.prereconstruction = PreReconstruction(parts.width, list(parts.encoder_blocks), parts.middle_blocks,
+                                                   list(parts.decoder_blocks), parts.patch)
         self.alignment = DomainAlignment(parts.width, parts.patch, compression, channels)
         self.motion = MotionEstimator(parts.motion_width, cell=parts.motion_cell)
         self.target = build_target(target, channels)
@@ -131,13 +149,20 @@ class GLOWDeblur(nn.Module):
         """
         if text is None:
             text, text_mask = self.null_text.expand(len(noised), -1, -1), None
-        inputs = torch.cat([self.target.network_input(noised, sigma, condition.aligned), condition.aligned, condition.motion_map], dim=1)
+        inputs = torch.cat([self.target.network_input(noised, sigma, condition.aligned), condition.aligned, condition.motion_map],
+                           dim=1)
         output = self.backbone(inputs, encoder_hidden_states=text, timestep=sigma * TIMESTEPS, encoder_attention_mask=text_mask,
                                return_dict=False)[0]
         return self.target.velocity(output, noised, sigma, condition.aligned)
 
-    def forward(self, lq: Tensor, gt: Tensor, noise: Tensor | None = None, sigma: Tensor | None = None, keep_motion: Tensor | None = None,
-                text: Tensor | None = None, text_mask: Tensor | None = None) -> dict[str, Tensor]:
+    def forward(self,
+                lq: Tensor,
+                gt: Tensor,
+                noise: Tensor | None = None,
+                sigma: Tensor | None = None,
+                keep_motion: Tensor | None = None,
+                text: Tensor | None = None,
+                text_mask: Tensor | None = None) -> dict[str, Tensor]:
         """One training pass.
 
         Args:
@@ -156,7 +181,12 @@ class GLOWDeblur(nn.Module):
             latent = self.encode(gt)
         if self.training:
             self.target.observe(latent, condition.aligned)
-        results = {'prereconstruction': condition.prereconstruction, 'aligned': condition.aligned, 'latent': latent, 'motion': condition.motion}
+        results = {
+            'prereconstruction': condition.prereconstruction,
+            'aligned': condition.aligned,
+            'latent': latent,
+            'motion': condition.motion
+        }
         if noise is None:
             return results
         if keep_motion is not None:

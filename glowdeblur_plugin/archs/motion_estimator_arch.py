@@ -18,12 +18,13 @@ NOISE_FLOOR = 1e-5
 
 @ARCH_REGISTRY.register()
 class MotionEstimator(nn.Module):
-    """Estimates the blur tensor (D cos 2a, D sin 2a, L_minor) of each cell from one blurry picture (GLOWDeblur draws an encoder-decoder
-    that gives one arrow a cell; the network and the tensor are our choice). Besides the picture it reads structure tensors at three scales: blur takes
-    gradients away along its direction, and they measure that in the same doubled angle.
+    """Estimates the blur tensor (D cos 2a, D sin 2a, L_minor) of each cell from one blurry picture (GLOWDeblur draws an
+    encoder-decoder that gives one arrow a cell; the network and the tensor are our choice). Besides the picture it reads
+    structure tensors at three scales: blur takes gradients away along its direction, and they measure that in the same doubled
+    angle.
 
-    Takes (N, 3, H, W) in [0, 1], H and W multiples of twice the cell; gives (N, 3, H/cell, W/cell) in pixels of the picture, the mean over the cell.
-    Starts at zero, the map of a sharp picture.
+    Takes (N, 3, H, W) in [0, 1], H and W multiples of twice the cell; gives (N, 3, H/cell, W/cell) in pixels of the picture, the
+    mean over the cell. Starts at zero, the map of a sharp picture.
 
     Args:
         width: channels at a quarter of the resolution; twice as many on the cell's grid.
@@ -64,8 +65,9 @@ def _stack(width: int, count: int) -> nn.Sequential:
 def structure_tensors(picture: Tensor) -> Tensor:
     """Anisotropy and strength of the gradients around each position of a quarter-resolution grid, at scales of 1, 2 and 4 pixels.
 
-    Takes (N, 3, H, W) in [0, 1]; gives (N, 9, H/4, W/4), for each scale (Jxx - Jyy) / t, 2 Jxy / t and log10 t, where J is the mean of the
-    products of the grey picture's central differences over about 20 pixels and t its trace plus a floor for noise. The first two are the doubled angle of the gradients.
+    Takes (N, 3, H, W) in [0, 1]; gives (N, 9, H/4, W/4), for each scale (Jxx - Jyy) / t, 2 Jxy / t and log10 t, where J is the
+    mean of the products of the grey picture's central differences over about 20 pixels and t its trace plus a floor for noise.
+    The first two are the doubled angle of the gradients.
     """
     grey = picture.float().mean(dim=1, keepdim=True)
     features = []

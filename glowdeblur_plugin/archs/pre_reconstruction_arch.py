@@ -12,9 +12,11 @@ from glowdeblur_plugin.options import Between
 
 @ARCH_REGISTRY.register()
 class PreReconstruction(nn.Module):
-    """U-Net of NAFBlocks with a global residual (GLOWDeblur draws a convolutional hourglass of four scales; block and widths are our choice).
+    """U-Net of NAFBlocks with a global residual (GLOWDeblur draws a convolutional hourglass of four scales; block and widths are
+    our choice).
 
-    Takes blurry pictures (N, 3, H, W) in [0, 1], H and W multiples of `size_multiple`, and gives pictures of the same shape, not clamped.
+    Takes blurry pictures (N, 3, H, W) in [0, 1], H and W multiples of `size_multiple`, and gives pictures of the same shape, not
+    clamped.
 
     Args:
         width: channels of the first scale; each scale below has twice as many.

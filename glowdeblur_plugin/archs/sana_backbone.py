@@ -1,18 +1,18 @@
 """The linear-attention backbone: diffusers' SANA transformer with its input widened for the conditions."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import SanaTransformer2DModel
 from torch import nn
 
+from glowdeblur_plugin.diffusion.pretrained import load_part
 from glowdeblur_plugin.errors import UserError
 
 # The 600M and 1600M shapes are SANA's; nano is our choice.
 VARIANTS: dict[str, dict[str, Any]] = {
-    'nano': dict(num_layers=4, num_attention_heads=4, attention_head_dim=32, num_cross_attention_heads=4, cross_attention_head_dim=32,
-                 cross_attention_dim=128, caption_channels=32, mlp_ratio=2.0),
+    'nano': dict(num_layers=4, num_attention_heads=4, attention_head_dim=32, num_cross_attention_heads=4,
+                 cross_attention_head_dim=32, cross_attention_dim=128, caption_channels=32, mlp_ratio=2.0),
     's600m': dict(num_layers=28, num_attention_heads=36, attention_head_dim=32, num_cross_attention_heads=16,
                   cross_attention_head_dim=72, cross_attention_dim=1152, caption_channels=2304),
     's1600m': dict(num_layers=20, num_attention_heads=70, attention_head_dim=32, num_cross_attention_heads=20,
@@ -33,21 +33,20 @@ def build_backbone(variant: str, latent_channels: int, path: str | None) -> Sana
     """
     if path is None:
         return SanaTransformer2DModel(in_channels=latent_channels, out_channels=latent_channels, **VARIANTS[variant])
-    try:
-        backbone = SanaTransformer2DModel.from_pretrained(path, use_safetensors=True)
-    except (OSError, ValueError) as error:
-        where = 'folder' if Path(path).exists() else 'folder or hub id'
-        raise UserError(f'network_g:backbone: no SanaTransformer2DModel in {where} {path!r}: {str(error).splitlines()[0]}') from error
+    backbone = load_part('network_g:backbone', SanaTransformer2DModel, path)
     if backbone.config.in_channels != latent_channels:
-        raise UserError(f'network_g:backbone: {path!r} takes latents of {backbone.config.in_channels} channels, the codec gives {latent_channels}')
+        raise UserError(f'network_g:backbone: {path!r} takes latents of {backbone.config.in_channels} channels, the codec gives '
+                        f'{latent_channels}')
     for key, value in VARIANTS[variant].items():
         if backbone.config[key] != value:
-            raise UserError(f'network_g:backbone: {path!r} is no {variant}: {key} is {backbone.config[key]} there and {value} here; set variant')
+            raise UserError(f'network_g:backbone: {path!r} is no {variant}: {key} is {backbone.config[key]} there and {value} '
+                            'here; set variant')
     return backbone
 
 
 def widen_input(backbone: SanaTransformer2DModel, extra: int) -> None:
-    """Let the backbone's first layer take `extra` more channels behind the latent's; the old columns are kept, the new ones are zero.
+    """Let the backbone's first layer take `extra` more channels behind the latent's; the old columns are kept, the new ones are
+    zero.
 
     Done by hand because loading with `ignore_mismatched_sizes` would silently drop the pretrained columns.
     """

@@ -1,10 +1,9 @@
 """The latent codec of the full-size variants: a pretrained deep-compression autoencoder."""
 
-from pathlib import Path
-
+from diffusers import AutoencoderDC
 from torch import Tensor, nn
 
-from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.diffusion.pretrained import load_part
 
 
 class AutoencoderCodec(nn.Module):
@@ -28,12 +27,7 @@ class AutoencoderCodec(nn.Module):
         Raises:
             UserError: the folder is missing or holds no AutoencoderDC.
         """
-        from diffusers import AutoencoderDC
-        try:
-            return cls(AutoencoderDC.from_pretrained(path, use_safetensors=True))
-        except (OSError, ValueError) as error:
-            where = 'folder' if Path(path).exists() else 'folder or hub id'
-            raise UserError(f'network_g:codec: no AutoencoderDC in {where} {path!r}: {str(error).splitlines()[0]}') from error
+        return cls(load_part('network_g:codec', AutoencoderDC, path))
 
     def encode(self, picture: Tensor) -> Tensor:
         """Scaled latent of a picture (N, 3, H, W) in [0, 1]."""

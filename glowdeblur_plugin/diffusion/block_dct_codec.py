@@ -16,8 +16,8 @@ RGB_TO_YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418
 class BlockDCTConfig:
     """How many coefficients each colour channel keeps (lowest frequencies first), and the statistics of each latent channel.
 
-    `mean` and `deviation` were measured over the training photographs of the quickstart, in the units of an orthonormal 8x8 DCT of
-    YCbCr in [-1, 1]; the chroma ones over the colour photographs only.
+    `mean` and `deviation` were measured over the training photographs of the quickstart, in the units of an orthonormal 8x8 DCT
+    of YCbCr in [-1, 1]; the chroma ones over the colour photographs only.
     """
 
     coefficients: tuple[int, int, int] = (16, 4, 4)
@@ -47,10 +47,12 @@ def dct_basis(frequency: tuple[int, int]) -> Tensor:
 
 
 class BlockDCTCodec(nn.Module):
-    """8x latent codec without learnt weights (our choice): 8x8 DCT of YCbCr, the lowest frequencies kept, each channel standardised.
+    """8x latent codec without learnt weights (our choice): 8x8 DCT of YCbCr, the lowest frequencies kept, each channel
+    standardised.
 
-    Same interface as `AutoencoderCodec`. `encode` takes pictures (N, 3, H, W) in [0, 1] with H and W multiples of 8 and gives latents
-    (N, C, H/8, W/8), about zero mean and unit variance per channel; `decode` is its linear inverse and does not clamp. Gradients pass.
+    Same interface as `AutoencoderCodec`. `encode` takes pictures (N, 3, H, W) in [0, 1] with H and W multiples of 8 and gives
+    latents (N, C, H/8, W/8), about zero mean and unit variance per channel; `decode` is its linear inverse and does not clamp.
+    Gradients pass.
     """
 
     compression = BLOCK

@@ -1,7 +1,7 @@
 """Flow matching: times, noising, and what the backbone is asked to predict.
 
-Notation: z0 latent of the sharp picture, e standard normal noise, s in [0, 1] the noise level (sigma), z = (1 - s) z0 + s e the noised
-latent, v = e - z0 the velocity (dz/ds).
+Notation: z0 latent of the sharp picture, e standard normal noise, s in [0, 1] the noise level (sigma), z = (1 - s) z0 + s e the
+noised latent, v = e - z0 the velocity (dz/ds).
 """
 
 from typing import Literal
@@ -63,11 +63,12 @@ class PlainTarget(nn.Module):
 
 
 class AroundTarget(nn.Module):
-    """The backbone predicts what the aligned feature does not explain (our choice, after the preconditioning of EDM, Karras et al. 2022).
+    """The backbone predicts what the aligned feature does not explain (our choice, after the preconditioning of EDM, Karras et
+    al. 2022).
 
-    z0 is taken as Gaussian around the aligned feature a with deviation r per channel, r the running mean of (z0 - a)^2. Given z, the
-    posterior mean of v is v_lin and its deviation is c = r / sqrt((1-s)^2 r^2 + s^2); the output f adds v = v_lin + c f. With f = 0,
-    one step from s = 1 gives exactly a: the model starts as the pre-reconstruction seen through the codec.
+    z0 is taken as Gaussian around the aligned feature a with deviation r per channel, r the running mean of (z0 - a)^2. Given z,
+    the posterior mean of v is v_lin and its deviation is c = r / sqrt((1-s)^2 r^2 + s^2); the output f adds v = v_lin + c f. With
+    f = 0, one step from s = 1 gives exactly a: the model starts as the pre-reconstruction seen through the codec.
     """
 
     def __init__(self, latent_channels: int) -> None:
@@ -77,7 +78,8 @@ class AroundTarget(nn.Module):
 
     @torch.no_grad()
     def observe(self, latent: Tensor, aligned: Tensor) -> None:
-        """Update r^2 from latents and aligned features (N, C, h, w): the plain mean at first, then a running one over about 100 batches."""
+        """Update r^2 from latents and aligned features (N, C, h, w): the plain mean at first, then a running one over about 100
+        batches."""
         self.observations += 1
         weight = torch.clamp(1.0 / self.observations, min=0.01)
         current = (latent - aligned).float().square().mean(dim=(0, 2, 3), keepdim=True)

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 class BlurTensorLoss(nn.Module):
     """Absolute error of estimated blur tensors against the simulator's truth (our choice).
 
-    The truth (N, 3, H, W) in pixels is averaged over the cells of the estimate (N, 3, h, w), which the blur tensor allows. Samples whose motion
-    is not known do not count; with none known the loss is zero.
+    The truth (N, 3, H, W) in pixels is averaged over the cells of the estimate (N, 3, h, w), which the blur tensor allows.
+    Samples whose motion is not known do not count; with none known the loss is zero.
 
     Args:
         loss_weight: factor on the result.

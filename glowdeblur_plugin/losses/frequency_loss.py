@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 @LOSS_REGISTRY.register()
 class FrequencyL1Loss(nn.Module):
-    """Mean absolute difference of the real and imaginary parts of the orthonormal 2-D Fourier transforms (MIMO-UNet, Cho et al. 2021, eq. 6;
-    the orthonormal scaling, which makes the weight independent of the crop's size, is our choice).
+    """Mean absolute difference of the real and imaginary parts of the orthonormal 2-D Fourier transforms (MIMO-UNet, Cho et al.
+    2021; the orthonormal scaling, which makes the weight independent of the crop's size, is our choice).
 
     Args:
         loss_weight: factor on the result.

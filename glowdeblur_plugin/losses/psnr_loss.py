@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 @LOSS_REGISTRY.register()
 class PSNRLoss(nn.Module):
-    """Negative PSNR in dB, averaged over the pictures (NAFNet, Chen et al. 2022): every picture counts by its relative error, however hard it is.
+    """Negative PSNR in dB, averaged over the pictures (NAFNet, Chen et al. 2022): every picture counts by its relative error,
+    however hard it is.
 
     Args:
         loss_weight: factor on the result.

@@ -132,7 +132,8 @@ class DeblurModel(CheckpointedModel):
         if side % multiple:
             near = side // multiple * multiple
             choice = f'{near} or {near + multiple}' if near else str(multiple)
-            raise UserError(f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')
+            raise UserError(
+                f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')
 
     def to_device(self, data: dict[str, Any]) -> dict[str, Any]:
         """The batch with its tensors on the device, 8-bit pictures turned into float32 in [0, 1]; paths and the rest stay."""

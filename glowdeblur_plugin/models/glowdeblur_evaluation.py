@@ -42,7 +42,8 @@ def restore(net: GLOWDeblur, condition: Condition, noise: Tensor, steps: int, st
     return net.decode(latent)
 
 
-def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings, full: bool) -> dict[str, Tensor | float]:
+def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
+             full: bool) -> dict[str, Tensor | float]:
     """Restore the picture of a batch of one; the true motion is compared with, never given to the network.
 
     Args:
@@ -85,16 +86,20 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
         motion, truth = motion[..., :cells[0], :cells[1]], truth[..., :inner[0], :inner[1]]
         figures['motion_error'] = calculate_motion_error(motion, truth)
         figures['motion_error_zero'] = calculate_motion_error(torch.zeros_like(motion), truth)
-    strip = labelled_strip([(label, _bytes(ways[way])) for label, way in (('blurry', 'blurry'), ('pre-reconstruction', 'prereconstruction'),
-                                                                         (f'restored, {settings.steps} steps', 'restored'))]
-                           + [('sharp', _bytes(batch['gt']))])
+    strip = labelled_strip([(label, _bytes(ways[way]))
+                            for label, way in (('blurry', 'blurry'), ('pre-reconstruction', 'prereconstruction'),
+                                               (f'restored, {settings.steps} steps', 'restored'))] +
+                           [('sharp', _bytes(batch['gt']))])
     panel = motion_panel(_bytes(lq), motion[0].cpu().numpy(), None if truth is None else _pooled(truth, motion))
     return {'restored': restored, 'strip': _tensor(strip), 'blur': _tensor(panel), **figures}
 
 
 def _figures(ways: dict[str, Tensor], sharp: Tensor) -> dict[str, float]:
     figures = {f'psnr_{way}': _psnr(picture, sharp) for way, picture in ways.items()}
-    figures |= {f'ssim_{way}': float(calculate_ssim(tensor2img(picture), tensor2img(sharp), crop_border=0)) for way, picture in ways.items()}
+    figures |= {
+        f'ssim_{way}': float(calculate_ssim(tensor2img(picture), tensor2img(sharp), crop_border=0))
+        for way, picture in ways.items()
+    }
     return figures
 
 

@@ -27,7 +27,8 @@ class GLOWDeblurTrainOptions(DeblurTrainOptions):
     """`train` of GLOWDeblurModel.
 
     Attributes:
-        warmup_phase_share: share of total_iter that trains pre-reconstruction, alignment and motion alone before the flow joins them.
+        warmup_phase_share: share of total_iter that trains pre-reconstruction, alignment and motion alone before the flow joins
+            them.
         flow_draws: noise draws per picture and iteration; the costly picture parts run once for all of them.
         motion_drop: probability with which a sample's motion map is zeroed before the backbone.
         pixel_opt, frequency_opt: losses of the pre-reconstruction, as BasicSR's sections of type and arguments.
@@ -53,7 +54,8 @@ class GLOWDeblurValOptions(RestorationSettings):
     """`val` of GLOWDeblurModel: how pictures are restored.
 
     Attributes:
-        full_report: also restore from a warm start, without the condition, and through the codec alone, and draw strips and motion maps.
+        full_report: also restore from a warm start, without the condition, and through the codec alone, and draw strips and
+            motion maps.
     """
 
     full_report: bool = False
@@ -63,9 +65,9 @@ class GLOWDeblurValOptions(RestorationSettings):
 class GLOWDeblurModel(DeblurModel):
     """GLOWDeblur in BasicSR's loop: blur pattern pretraining (stage I), joint fine-tuning (stage II) and testing.
 
-    The first `warmup_phase_share` of the run trains the picture parts alone; then flow matching joins. Validation and test never see the
-    true motion: it is only compared with the estimate. The last validation of a training run writes `summary.json` (`summary_<name>.json` for
-    each of several validation sets) into the experiment's folder.
+    The first `warmup_phase_share` of the run trains the picture parts alone; then flow matching joins. Validation and test never
+    see the true motion: it is only compared with the estimate. The last validation of a training run writes `summary.json`
+    (`summary_<name>.json` for each of several validation sets) into the experiment's folder.
     """
 
     Options = GLOWDeblurTrainOptions
@@ -77,13 +79,16 @@ class GLOWDeblurModel(DeblurModel):
         super().init_training_settings()
         self.memory = PeakMemory()
         options = self.train_options
-        self.criteria = self.build_losses(pixel_opt=options.pixel_opt, frequency_opt=options.frequency_opt, motion_opt=options.motion_opt)
+        self.criteria = self.build_losses(pixel_opt=options.pixel_opt,
+                                          frequency_opt=options.frequency_opt,
+                                          motion_opt=options.motion_opt)
         self.flow_starts = int(options.total_iter * options.warmup_phase_share)
         self.flow_record = FlowRecord(self.flow_starts, options.total_iter)
         self.seconds_before, self.resumed_at = 0.0, 0
 
     def compute_losses(self, generator: torch.Generator, current_iter: int) -> dict[str, Tensor]:
-        """The weighted terms of one micro-batch: l_pixel, l_frequency, l_align, l_motion and, once the flow has joined, l_flow."""
+        """The weighted terms of one micro-batch: l_pixel, l_frequency, l_align, l_motion and, once the flow has joined,
+        l_flow."""
         options, batch = self.train_options, self.batch
         with_flow = current_iter > self.flow_starts
         output = self.net_g(self.lq, self.gt, **(self._draw(generator) if with_flow else {}))
@@ -94,7 +99,8 @@ class GLOWDeblurModel(DeblurModel):
         }
         if 'frequency_opt' in self.criteria:
             losses['l_frequency'] = self.criteria['frequency_opt'](picture, self.gt)
-        # Data that does not know the motion counts as such, so that every trained part stays in the graph, as distributed training needs.
+        # Data that does not know the motion counts as such, so that every trained part stays in the graph, as distributed
+        # training needs.
         motion = batch['motion'] if 'motion' in batch else torch.zeros_like(self.lq)
         known = batch['motion_known'] if 'motion' in batch else torch.zeros(len(self.lq), dtype=torch.bool, device=self.device)
         losses['l_motion'] = self.criteria['motion_opt'](output['motion'].float(), motion, known)
@@ -110,22 +116,34 @@ class GLOWDeblurModel(DeblurModel):
         draws = count * self.train_options.flow_draws
         shape = (draws, net.latent_channels, height // net.compression, width // net.compression)
         keep = torch.rand(count, generator=generator) >= self.train_options.motion_drop
-        numbers = {'sigma': training_sigmas(draws, generator), 'noise': torch.randn(shape, generator=generator), 'keep_motion': keep.float()}
+        numbers = {
+            'sigma': training_sigmas(draws, generator),
+            'noise': torch.randn(shape, generator=generator),
+            'keep_motion': keep.float()
+        }
         return {name: value.to(self.device, non_blocking=True) for name, value in numbers.items()}
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """Restore one picture; figures and pictures as `glowdeblur_evaluation.evaluate` gives them."""
-        return evaluate(self.evaluation_network(), batch, generator, self.val_options, self.val_options.full_report and 'gt' in batch)
+        return evaluate(self.evaluation_network(), batch, generator, self.val_options, self.val_options.full_report
+                        and 'gt' in batch)
 
     def after_validation(self, dataset_name: str, rows: list[dict[str, Any]], current_iter: int | str, tb_logger: Any) -> None:
         """At the end of a training run with a full report: write summary.json; resuming a finished run leaves it as it is."""
         if self.is_train and self.finished and self.iteration > self.resumed_at and self.val_options.full_report:
             first, last = self.flow_record.means()
             settings = self.val_options
-            facts = {'restored_steps': settings.steps, 'restored_warm_sigma': settings.warm_sigma, 'restored_warm_steps': settings.warm_steps,
-                     'loss_flow_first': first, 'loss_flow_last': last, 'iterations': self.iteration,
-                     'seconds': round(self.seconds_before + process_seconds(), 1), 'peak_memory_mb': round(self.memory.look()),
-                     'device': str(self.device)}
+            facts = {
+                'restored_steps': settings.steps,
+                'restored_warm_sigma': settings.warm_sigma,
+                'restored_warm_steps': settings.warm_steps,
+                'loss_flow_first': first,
+                'loss_flow_last': last,
+                'iterations': self.iteration,
+                'seconds': round(self.seconds_before + process_seconds(), 1),
+                'peak_memory_mb': round(self.memory.look()),
+                'device': str(self.device)
+            }
             several = sum(phase.startswith('val') for phase in self.opt['datasets']) > 1
             name = f'summary_{dataset_name}.json' if several else 'summary.json'
             path = write_summary(Path(self.opt['path']['experiments_root']) / name, rows, facts)
@@ -140,8 +158,13 @@ class GLOWDeblurModel(DeblurModel):
                 tb_logger.add_image(f'{dataset_name}/{stem}/{name}', pictures[name][0].cpu(), current_iter)
 
     def extra_state(self) -> dict[str, Any]:
-        """What a resumed run needs beyond weights and optimizer: the flow losses recorded, the seconds spent and the memory's peak so far."""
-        return {'flow_record': self.flow_record.state(), 'seconds': self.seconds_before + process_seconds(), 'peak_memory_mb': self.memory.look()}
+        """What a resumed run needs beyond weights and optimizer: the flow losses recorded, the seconds spent and the memory's
+        peak so far."""
+        return {
+            'flow_record': self.flow_record.state(),
+            'seconds': self.seconds_before + process_seconds(),
+            'peak_memory_mb': self.memory.look()
+        }
 
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """The way back from `extra_state`."""

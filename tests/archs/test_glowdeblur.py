@@ -26,8 +26,12 @@ def _randomise_output(net: GLOWDeblur) -> None:
 def _inputs(net: GLOWDeblur, count: int = 2, side: int = 32) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(1)
     cells = side // net.compression
-    return {'lq': torch.rand(count, 3, side, side, generator=generator), 'gt': torch.rand(count, 3, side, side, generator=generator),
-            'noise': torch.randn(count, net.latent_channels, cells, cells, generator=generator), 'sigma': torch.tensor([0.3, 0.8])[:count]}
+    return {
+        'lq': torch.rand(count, 3, side, side, generator=generator),
+        'gt': torch.rand(count, 3, side, side, generator=generator),
+        'noise': torch.randn(count, net.latent_channels, cells, cells, generator=generator),
+        'sigma': torch.tensor([0.3, 0.8])[:count]
+    }
 
 
 def test_a_new_network_predicts_what_its_backbone_alone_predicts() -> None:
@@ -41,7 +45,8 @@ def test_a_new_network_predicts_what_its_backbone_alone_predicts() -> None:
         inputs = _inputs(net)
         _move_motion(net)
         velocity = net.velocity(inputs['noise'], inputs['sigma'], net.condition(inputs['lq']))
-        expected = plain(inputs['noise'], encoder_hidden_states=net.null_text.expand(2, -1, -1), timestep=inputs['sigma'] * 1000).sample
+        expected = plain(inputs['noise'], encoder_hidden_states=net.null_text.expand(2, -1, -1),
+                         timestep=inputs['sigma'] * 1000).sample
     assert velocity.abs().max() > 0.01
     assert torch.allclose(velocity, expected, atol=1e-6)
 
@@ -86,7 +91,8 @@ def test_text_gets_gradient_after_the_first_step_and_changes_the_output() -> Non
     inputs = _inputs(net)
     with torch.no_grad():
         condition = net.condition(inputs['lq'])
-        difference = net.velocity(inputs['noise'], inputs['sigma'], condition, text) - net.velocity(inputs['noise'], inputs['sigma'], condition, -text)
+        difference = net.velocity(inputs['noise'], inputs['sigma'], condition, text) - net.velocity(
+            inputs['noise'], inputs['sigma'], condition, -text)
     assert difference.abs().max() > 0
 
 
@@ -140,7 +146,8 @@ def test_several_draws_of_one_picture_equal_separate_passes() -> None:
     noise, sigma = torch.randn(4, *inputs['noise'].shape[1:], generator=generator), torch.rand(4, generator=generator)
     with torch.no_grad():
         together = net(inputs['lq'], inputs['gt'], noise, sigma)['flow_error']
-        apart = torch.cat([net(inputs['lq'], inputs['gt'], noise[part], sigma[part])['flow_error'] for part in (slice(0, 2), slice(2, 4))])
+        apart = torch.cat(
+            [net(inputs['lq'], inputs['gt'], noise[part], sigma[part])['flow_error'] for part in (slice(0, 2), slice(2, 4))])
     assert torch.allclose(together, apart, atol=1e-5)
 
 
@@ -156,7 +163,8 @@ def test_around_target_starts_as_the_pre_reconstruction_through_the_codec() -> N
 
 def test_frozen_codec_is_no_parameter_no_weight_and_shared_by_a_copy() -> None:
     net = _network()
-    assert not any('codec' in name for name in net.state_dict()) and not any('codec' in name for name, _ in net.named_parameters())
+    assert not any('codec' in name for name in net.state_dict()) and not any('codec' in name
+                                                                             for name, _ in net.named_parameters())
     assert copy.deepcopy(net).codec.held is net.codec.held
     assert net.double().encode(torch.zeros(1, 3, 16, 16, dtype=torch.float64)).dtype == torch.float64
 
@@ -185,8 +193,15 @@ def test_pretrained_backbone_and_autoencoder_load_from_folders(tmp_path, monkeyp
     widths = (4, 4, 8, 8, 8, 8)
     layers = dict(encoder_layers_per_block=(1,) * 6, decoder_layers_per_block=(1,) * 6, encoder_qkv_multiscales=((),) * 6,
                   decoder_qkv_multiscales=((),) * 6)
-    AutoencoderDC(latent_channels=4, encoder_block_out_channels=widths, decoder_block_out_channels=widths, encoder_block_types='ResBlock', decoder_block_types='ResBlock',
-                  attention_head_dim=4, downsample_block_type='Conv', upsample_block_type='interpolate', scaling_factor=0.4,
+    AutoencoderDC(latent_channels=4,
+                  encoder_block_out_channels=widths,
+                  decoder_block_out_channels=widths,
+                  encoder_block_types='ResBlock',
+                  decoder_block_types='ResBlock',
+                  attention_head_dim=4,
+                  downsample_block_type='Conv',
+                  upsample_block_type='interpolate',
+                  scaling_factor=0.4,
                   **layers).save_pretrained(tmp_path / 'vae')
     net = GLOWDeblur('s600m', backbone=str(tmp_path / 'transformer'), codec=str(tmp_path / 'vae')).eval()
     assert (net.compression, net.size_multiple % 32) == (32, 0)
@@ -231,7 +246,10 @@ def test_linear_attention_equals_that_of_diffusers_and_keeps_float32_sums_under_
         for projection in (attention.to_q, attention.to_k, attention.to_v, attention.to_out[0]):
             projection.to(torch.bfloat16)
         low = tokens.bfloat16()
-        parts = [projection(low).float().unflatten(-1, (2, -1)).transpose(1, 2).double() for projection in (attention.to_q, attention.to_k, attention.to_v)]
+        parts = [
+            projection(low).float().unflatten(-1, (2, -1)).transpose(1, 2).double()
+            for projection in (attention.to_q, attention.to_k, attention.to_v)
+        ]
         query, key, value = parts[0].relu(), parts[1].relu(), parts[2]
         exact = query @ (key.transpose(-1, -2) @ value) / (query @ key.sum(dim=-2).unsqueeze(-1) + 1e-15)
         exact = attention.to_out[0](exact.transpose(1, 2).flatten(2).bfloat16()).float()

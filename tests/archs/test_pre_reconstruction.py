@@ -10,8 +10,18 @@ from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator, struc
 from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.archs.pre_reconstruction_arch import DomainAlignment, PreReconstruction
 
-OURS_TO_NAFNET = {'norm_spatial': 'norm1', 'expand': 'conv1', 'depthwise': 'conv2', 'attention': 'sca.1', 'project': 'conv3', 'norm_channel': 'norm2',
-                  'feed_in': 'conv4', 'feed_out': 'conv5', 'scale_spatial': 'beta', 'scale_channel': 'gamma'}
+OURS_TO_NAFNET = {
+    'norm_spatial': 'norm1',
+    'expand': 'conv1',
+    'depthwise': 'conv2',
+    'attention': 'sca.1',
+    'project': 'conv3',
+    'norm_channel': 'norm2',
+    'feed_in': 'conv4',
+    'feed_out': 'conv5',
+    'scale_spatial': 'beta',
+    'scale_channel': 'gamma'
+}
 
 
 def test_block_equals_that_of_nafnet() -> None:
@@ -46,8 +56,10 @@ def test_a_cell_of_the_alignment_head_sees_the_picture_area_it_stands_for() -> N
     features = torch.zeros(1, 2, 16, 16)
     features[..., 4:8, 8:12] = 1
     aligned = head(torch.zeros(1, 1, 4, 4), features)
-    reached = F.conv2d(torch.zeros(1, 1, 4, 4).index_put((torch.tensor(0), torch.tensor(0), torch.tensor(1), torch.tensor(2)), torch.tensor(1.0)),
-                       torch.ones(1, 1, 3, 3), padding=1)
+    reached = F.conv2d(torch.zeros(1, 1, 4, 4).index_put((torch.tensor(0), torch.tensor(0), torch.tensor(1), torch.tensor(2)),
+                                                         torch.tensor(1.0)),
+                       torch.ones(1, 1, 3, 3),
+                       padding=1)
     assert torch.equal(aligned, 32 * reached)
 
 

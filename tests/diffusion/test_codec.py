@@ -28,7 +28,8 @@ def test_round_trip_of_every_colour_photograph_is_at_least_28_db(name: str) -> N
 
 
 def test_latent_is_an_orthonormal_transform_of_ycbcr() -> None:
-    """With all 64 coefficients of each colour and no standardisation the codec loses nothing, and a basis picture is one coefficient."""
+    """With all 64 coefficients of each colour and no standardisation the codec loses nothing, and a basis picture is one
+    coefficient."""
     count = 3 * 64
     codec = BlockDCTCodec(BlockDCTConfig((64, 64, 64), (0.0,) * count, (1.0,) * count)).double()
     picture = torch.rand(1, 3, 16, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -56,10 +57,21 @@ def test_latent_has_at_most_32_channels_at_an_eighth() -> None:
 
 def test_autoencoder_codec_applies_the_scaling_factor_of_the_saved_config(tmp_path) -> None:
     torch.manual_seed(0)
-    tiny = AutoencoderDC(latent_channels=4, encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8), encoder_block_types='ResBlock', decoder_block_types='ResBlock',
-                         encoder_layers_per_block=(1, 1), decoder_layers_per_block=(1, 1), encoder_qkv_multiscales=((), ()),
-                         decoder_qkv_multiscales=((), ()), attention_head_dim=4, decoder_norm_types='rms_norm', decoder_act_fns='silu',
-                         upsample_block_type='interpolate', downsample_block_type='Conv', scaling_factor=0.25)
+    tiny = AutoencoderDC(latent_channels=4,
+                         encoder_block_out_channels=(8, 8),
+                         decoder_block_out_channels=(8, 8),
+                         encoder_block_types='ResBlock',
+                         decoder_block_types='ResBlock',
+                         encoder_layers_per_block=(1, 1),
+                         decoder_layers_per_block=(1, 1),
+                         encoder_qkv_multiscales=((), ()),
+                         decoder_qkv_multiscales=((), ()),
+                         attention_head_dim=4,
+                         decoder_norm_types='rms_norm',
+                         decoder_act_fns='silu',
+                         upsample_block_type='interpolate',
+                         downsample_block_type='Conv',
+                         scaling_factor=0.25)
     tiny.save_pretrained(tmp_path / 'codec')
     codec, picture = AutoencoderCodec.from_pretrained(str(tmp_path / 'codec')), torch.rand(1, 3, 8, 8)
     assert (codec.latent_channels, codec.compression) == (4, 2)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from glowdeblur_plugin.diffusion.flow import AroundTarget, PlainTarget, add_noise, sampling_sigmas, shift_time, training_sigmas, unshift_time
+from glowdeblur_plugin.diffusion.flow import (AroundTarget, PlainTarget, add_noise, sampling_sigmas, shift_time, training_sigmas,
+                                              unshift_time)
 from glowdeblur_plugin.diffusion.sampler import sample_flow
 
 
@@ -64,7 +65,8 @@ def _around(variance: torch.Tensor) -> AroundTarget:
 
 @pytest.mark.parametrize('sigma', [1.0, 0.7, 0.2, 1e-6])
 def test_around_target_is_the_gaussian_posterior(sigma: float) -> None:
-    """v_lin and c against the posterior of a Gaussian z0 written out: mean a + k (z - (1-s) a), variance r^2 s^2 / ((1-s)^2 r^2 + s^2)."""
+    """v_lin and c against the posterior of a Gaussian z0 written out: mean a + k (z - (1-s) a), variance r^2 s^2 / ((1-s)^2 r^2 +
+    s^2)."""
     generator = torch.Generator().manual_seed(2)
     aligned, noised, output = (torch.randn(1, 2, 3, 3, generator=generator, dtype=torch.float64) for _ in range(3))
     variance = torch.tensor([0.3, 2.0], dtype=torch.float64)
@@ -91,7 +93,9 @@ def test_around_target_feeds_unit_variance_and_asks_for_unit_variance() -> None:
     variance = torch.tensor([0.2, 1.5], dtype=torch.float64)
     target = _around(variance)
     aligned, residual, noise = (torch.randn(64, 2, 32, 32, generator=generator, dtype=torch.float64) for _ in range(3))
-    latent, sigma = aligned + residual * variance.sqrt().view(1, 2, 1, 1), torch.rand(64, generator=generator, dtype=torch.float64)
+    latent, sigma = aligned + residual * variance.sqrt().view(1, 2, 1, 1), torch.rand(64,
+                                                                                      generator=generator,
+                                                                                      dtype=torch.float64)
     noised = add_noise(latent, noise, sigma)
     wanted = (noise - latent - target.velocity(torch.zeros_like(noised), noised, sigma, aligned)) / target.deviation(sigma)
     assert target.network_input(noised, sigma, aligned).var().item() == pytest.approx(1, abs=0.02)

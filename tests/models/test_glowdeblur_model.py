@@ -34,11 +34,53 @@ def _model(folder: Path, **train: Any) -> GLOWDeblurModel:
     paths = {key: str(folder / key) for key in ('models', 'training_states', 'visualization')}
     for path in paths.values():
         Path(path).mkdir(exist_ok=True)
-    settings = {'total_iter': 40, 'ema_decay': 0.9, 'warmup_phase_share': 0.5, 'flow_draws': 2, 'optim_g': {'type': 'AdamW', 'lr': 1e-3}, **train}
-    opt = {'name': 'test', 'model_type': 'GLOWDeblurModel', 'is_train': True, 'dist': False, 'num_gpu': 0, 'rank': 0, 'world_size': 1, 'manual_seed': 3,
-           'network_g': {'type': 'GLOWDeblur', 'variant': 'nano', 'target': 'around'}, 'path': {**paths, 'experiments_root': str(folder)},
-           'train': settings, 'val': {'save_img': True, 'steps': 2, 'warm_steps': 1, 'full_report': True, 'metrics': {}},
-           'logger': {'print_freq': 1}, 'datasets': {'train': {}, 'val': {}}, 'run': {'iterations_per_epoch': 100}}
+    settings = {
+        'total_iter': 40,
+        'ema_decay': 0.9,
+        'warmup_phase_share': 0.5,
+        'flow_draws': 2,
+        'optim_g': {
+            'type': 'AdamW',
+            'lr': 1e-3
+        },
+        **train
+    }
+    opt = {
+        'name': 'test',
+        'model_type': 'GLOWDeblurModel',
+        'is_train': True,
+        'dist': False,
+        'num_gpu': 0,
+        'rank': 0,
+        'world_size': 1,
+        'manual_seed': 3,
+        'network_g': {
+            'type': 'GLOWDeblur',
+            'variant': 'nano',
+            'target': 'around'
+        },
+        'path': {
+            **paths, 'experiments_root': str(folder)
+        },
+        'train': settings,
+        'val': {
+            'save_img': True,
+            'steps': 2,
+            'warm_steps': 1,
+            'full_report': True,
+            'metrics': {}
+        },
+        'logger': {
+            'print_freq': 1
+        },
+        'datasets': {
+            'train': {},
+            'val': {}
+        },
+        'run': {
+            'iterations_per_epoch': 100
+        }
+    }
     return GLOWDeblurModel(opt)
 
 
@@ -84,9 +126,13 @@ def test_summary_has_every_figure_and_pictures_are_written(tmp_path: Path) -> No
     _validate(model, [_sample(1), _sample(2)], 42)
     summary = json.loads((tmp_path / 'summary.json').read_text())
     ways = ('blurry', 'prereconstruction', 'prereconstruction_codec', 'restored', 'restored_warm', 'restored_nocond', 'codec')
-    expected = {f'{metric}_{way}' for metric in ('psnr', 'ssim') for way in ways} | {
-        'psnr_restored_to_prereconstruction', 'motion_error', 'motion_error_zero', 'loss_flow_first', 'loss_flow_last', 'iterations', 'seconds',
-        'peak_memory_mb', 'restored_steps', 'restored_warm_sigma', 'restored_warm_steps'}
+    expected = {f'{metric}_{way}'
+                for metric in ('psnr', 'ssim')
+                for way in ways} | {
+                    'psnr_restored_to_prereconstruction', 'motion_error', 'motion_error_zero', 'loss_flow_first',
+                    'loss_flow_last', 'iterations', 'seconds', 'peak_memory_mb', 'restored_steps', 'restored_warm_sigma',
+                    'restored_warm_steps'
+                }
     assert expected <= summary.keys()
     assert summary['psnr_blurry'] == pytest.approx(sum(row['psnr_blurry'] for row in summary['pictures']) / 2)
     written = {path.name for path in (tmp_path / 'visualization').rglob('*.png')}
@@ -125,7 +171,8 @@ def test_data_without_motion_keeps_the_estimator_in_the_graph_and_does_not_train
 
 def test_crops_that_the_network_cannot_take_are_refused(tmp_path: Path) -> None:
     model = _model(tmp_path)
-    with pytest.raises(UserError, match='datasets:train:gt_size: 40 is not a multiple of 16, which this network needs; use 32 or 48'):
+    with pytest.raises(UserError,
+                       match='datasets:train:gt_size: 40 is not a multiple of 16, which this network needs; use 32 or 48'):
         model.feed_data(torch.utils.data.default_collate([_sample(0, 40, 40)]))
 
 

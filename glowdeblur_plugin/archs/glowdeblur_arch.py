@@ -128,8 +128,9 @@ class GLOWDeblur(nn.Module):
         return self.codec.held.encode(picture)
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W), about [0, 1], of latents."""
-        return self.codec.held.decode(latent)
+        """Pictures (N, 3, H, W), about [0, 1], of latents, in the latents' own precision: autocast is off here."""
+        with torch.autocast(latent.device.type, enabled=False):
+            return self.codec.held.decode(latent)
 
     def condition(self, lq: Tensor) -> Condition:
         """Pre-reconstruction, aligned feature and motion of blurry pictures (N, 3, H, W)."""

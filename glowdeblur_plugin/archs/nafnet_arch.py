@@ -1,19 +1,25 @@
 """NAFNet, a baseline: the network of spandrel, with which official checkpoints load."""
 
+from typing import Annotated
+
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between
+
+Count = Annotated[int, Between(1)]
+Blocks = Annotated[int, Between(0)]
 
 
 @ARCH_REGISTRY.register()
-def NAFNet(width: int, enc_blk_nums: list[int], middle_blk_num: int, dec_blk_nums: list[int],  # noqa: N802
-           img_channel: int = 3) -> nn.Module:
+def NAFNet(width: Count, enc_blk_nums: list[Blocks], middle_blk_num: Blocks,  # noqa: N802
+           dec_blk_nums: list[Blocks], img_channel: Count = 3) -> nn.Module:
     """NAFNet (Chen et al., ECCV 2022, arXiv 2204.04676): pictures (N, img_channel, H, W) in [0, 1] to restored ones.
 
-    Any H and W; those that are multiples of the network's attribute `size_multiple` are not padded by it (with zeros). Keyword
-    arguments and state-dict names are those of the authors' files; theirs of width 32 for GoPro has enc_blk_nums [1, 1, 1, 28],
-    middle_blk_num 1, dec_blk_nums [1, 1, 1, 1].
+    Any H and W (attribute `pads_itself`); those that are multiples of the attribute `size_multiple` are not padded by it (with
+    zeros). Keyword arguments and state-dict names are those of the authors' files; theirs of width 32 for GoPro has enc_blk_nums
+    [1, 1, 1, 28], middle_blk_num 1, dec_blk_nums [1, 1, 1, 1].
 
     Args:
         width: channels at full resolution; they double at each level.
@@ -33,5 +39,5 @@ def NAFNet(width: int, enc_blk_nums: list[int], middle_blk_num: int, dec_blk_num
                         'make them equal')
     network = Network(img_channel=img_channel, width=width, middle_blk_num=middle_blk_num, enc_blk_nums=enc_blk_nums,
                       dec_blk_nums=dec_blk_nums)
-    network.size_multiple = network.padder_size
+    network.size_multiple, network.pads_itself = network.padder_size, True
     return network

@@ -1,18 +1,22 @@
 """Restormer, a baseline: the network of spandrel-extra-arches, with which official checkpoints load."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between
 
 LEVELS = 4
+Count = Annotated[int, Between(1)]
+Blocks = Annotated[int, Between(0)]
 
 
 @ARCH_REGISTRY.register()
-def Restormer(num_blocks: list[int], heads: list[int], num_refinement_blocks: int = 4, dim: int = 48,  # noqa: N802
-              inp_channels: int = 3, out_channels: int = 3, ffn_expansion_factor: float = 2.66, bias: bool = False,
+def Restormer(num_blocks: list[Blocks], heads: list[Count], num_refinement_blocks: Blocks = 4, dim: Count = 48,  # noqa: N802
+              inp_channels: Count = 3, out_channels: Count = 3,
+              ffn_expansion_factor: Annotated[float, Between(0.1)] = 2.66, bias: bool = False,
               LayerNorm_type: Literal['WithBias', 'BiasFree'] = 'WithBias',  # noqa: N803
               dual_pixel_task: bool = False) -> nn.Module:
     """Restormer (Zamir et al., CVPR 2022, arXiv 2111.09881): pictures (N, inp_channels, H, W) in [0, 1] to restored ones.

@@ -10,7 +10,8 @@ Part = TypeVar('Part')
 
 
 def split_source(source: str) -> tuple[str, str | None]:
-    """Folder or hub id, and sub-folder in it: `org/repository/transformer` is the sub-folder `transformer` of the hub's `org/repository`."""
+    """Folder or hub id, and sub-folder in it: `org/repository/transformer` is the sub-folder `transformer` of the hub's
+    `org/repository`."""
     parts = source.split('/')
     if Path(source).exists() or len(parts) < 3 or not all(parts) or source.startswith('.'):
         return source, None

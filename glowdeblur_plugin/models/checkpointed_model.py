@@ -56,6 +56,7 @@ class CheckpointedModel(BaseModel):
         """Write the networks and then the training state of `current_iter`, and prune old ones; -1 is BasicSR's end of training.
 
         At the end `net_g_latest.*` is written, and the checkpoint of the last iteration where there is none yet.
+        BasicSR saves before it validates: the best means of a state do not know the validation of its own iteration.
 
         Raises:
             UserError: a file cannot be written, or the weights are no longer finite numbers.

@@ -108,7 +108,7 @@ class DeblurModel(CheckpointedModel):
         """
         try:
             return build(section)
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, ZeroDivisionError) as error:
             raise UserError(f'{name}: {error}') from error
 
     def build_losses(self, **sections: dict[str, Any] | None) -> dict[str, nn.Module]:
@@ -128,7 +128,8 @@ class DeblurModel(CheckpointedModel):
         """
         self.batch = self.to_device(data)
         self.lq, self.gt = self.batch['lq'], self.batch.get('gt')
-        side, multiple = self.lq.shape[-1], getattr(self.bare_net, 'size_multiple', 1)
+        side, network = self.lq.shape[-1], self.bare_net
+        multiple = 1 if getattr(network, 'pads_itself', False) else getattr(network, 'size_multiple', 1)
         if side % multiple:
             near = side // multiple * multiple
             choice = f'{near} or {near + multiple}' if near else str(multiple)
@@ -166,12 +167,18 @@ class DeblurModel(CheckpointedModel):
         """Whether the training run has done all its iterations."""
         return self.iteration >= self.train_options.total_iter
 
+    @property
+    def validates_in_bf16(self) -> bool:
+        """Whether pictures are restored under bf16 autocast: while a run with `precision: bf16` trains on CUDA."""
+        return self.is_train and self.device.type == 'cuda' and self.train_options.precision == 'bf16'
+
     def evaluation_network(self) -> nn.Module:
         """The network that validation and test use: the moving average where there is one; it has no distributed wrapper."""
         return self.bare_net if self.net_g_ema is None else self.net_g_ema
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
-        """Restore one picture with `self.evaluation_network()`, which is in eval mode; run in inference mode.
+        """Restore one picture with `self.evaluation_network()`, which is in eval mode; run in inference mode and, where
+        `validates_in_bf16`, under autocast.
 
         Args:
             batch: sample `index` of the data set as a batch of one, on the device.
@@ -247,7 +254,8 @@ class DeblurModel(CheckpointedModel):
         @torch.inference_mode()
         def evaluate(data: dict[str, Any], index: int) -> Row:
             batch, path = self.to_device(data), data['lq_path'][0]
-            results = self.evaluate_picture(batch, index, picture_generator(VALIDATION_SEED, index))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.validates_in_bf16):
+                results = self.evaluate_picture(batch, index, picture_generator(VALIDATION_SEED, index))
             pictures = {key: value for key, value in results.items() if isinstance(value, Tensor) and value.ndim == 4}
             scalars = {key: float(value) for key, value in results.items() if key not in pictures}
             scalars |= picture_metrics(pictures['restored'], batch.get('gt'), metrics, path)

@@ -35,10 +35,11 @@ class RestorationSettings:
 def restore(net: GLOWDeblur, condition: Condition, noise: Tensor, steps: int, start: float = 1.0) -> Tensor:
     """Sample a latent under `condition` from `noise` (N, C, h, w) and decode it: pictures (N, 3, H, W), not clamped.
 
-    A `start` below 1 begins at that noise level around the aligned feature.
+    A `start` below 1 begins at that noise level around the aligned feature. The latent keeps the precision of `noise` also under
+    autocast (diffusers' scheduler would round it to the velocity's).
     """
     guess = condition.aligned if start < 1 else None
-    latent = sample_flow(lambda noised, sigma: net.velocity(noised, sigma, condition), noise, steps, start, guess)
+    latent = sample_flow(lambda noised, sigma: net.velocity(noised, sigma, condition).to(noise.dtype), noise, steps, start, guess)
     return net.decode(latent)
 
 
@@ -61,6 +62,10 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
     def cut(picture: Tensor) -> Tensor:
         return picture[..., :size[0], :size[1]].float().clamp(0, 1)
 
+    def through_codec(picture: Tensor) -> Tensor:
+        with torch.autocast(lq.device.type, enabled=False):
+            return cut(net.decode(net.encode(picture)))
+
     padded = pad_to_multiple(lq, net.size_multiple)
     condition = net.condition(padded)
     noise = torch.randn(condition.aligned.shape, generator=generator, device=generator.device).to(lq.device)
@@ -70,11 +75,11 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
     ways = {
         'blurry': lq,
         'prereconstruction': cut(condition.prereconstruction),
-        'prereconstruction_codec': cut(net.decode(net.encode(condition.prereconstruction))),
+        'prereconstruction_codec': through_codec(condition.prereconstruction),
         'restored': restored,
         'restored_warm': cut(restore(net, condition, noise, settings.warm_steps, settings.warm_sigma)),
         'restored_nocond': cut(restore(net, condition.zeroed(), noise, settings.steps)),
-        'codec': cut(net.decode(net.encode(pad_to_multiple(batch['gt'], net.size_multiple)))),
+        'codec': through_codec(pad_to_multiple(batch['gt'], net.size_multiple)),
     }
     figures = _figures(ways, batch['gt'])
     figures['psnr_restored_to_prereconstruction'] = _psnr(restored, ways['prereconstruction_codec'])

@@ -53,4 +53,4 @@ class RestorationModel(DeblurModel):
         """The restored picture, which does not depend on random numbers."""
         net, lq = self.evaluation_network(), batch['lq']
         restored = net(pad_to_multiple(lq, getattr(net, 'size_multiple', 1)))
-        return {'restored': restored[..., :lq.shape[-2], :lq.shape[-1]].clamp(0, 1)}
+        return {'restored': restored[..., :lq.shape[-2], :lq.shape[-1]].float().clamp(0, 1)}

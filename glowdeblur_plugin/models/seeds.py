@@ -6,16 +6,16 @@ import torch
 _STEP, _PICTURE = 0, 1
 
 
-def step_generator(seed: int, iteration: int, rank: int, device: torch.device | str = 'cpu') -> torch.Generator:
-    """Generator of all random numbers that rank `rank` uses in iteration `iteration` of a run with `manual_seed` `seed`."""
-    return _generator(device, _STEP, seed, iteration, rank)
+def step_generator(seed: int, iteration: int, rank: int) -> torch.Generator:
+    """CPU generator of all random numbers that rank `rank` uses in iteration `iteration` of a run with `manual_seed` `seed`."""
+    return _generator(_STEP, seed, iteration, rank)
 
 
-def picture_generator(seed: int, index: int, device: torch.device | str = 'cpu') -> torch.Generator:
-    """Generator of the random numbers with which validation restores picture `index`, whatever rank does it."""
-    return _generator(device, _PICTURE, seed, index)
+def picture_generator(seed: int, index: int) -> torch.Generator:
+    """CPU generator of the random numbers with which validation restores picture `index`, whatever rank does it."""
+    return _generator(_PICTURE, seed, index)
 
 
-def _generator(device: torch.device | str, *words: int) -> torch.Generator:
+def _generator(*words: int) -> torch.Generator:
     state = np.random.SeedSequence(words).generate_state(1, np.uint64)[0]
-    return torch.Generator(device).manual_seed(int(state))
+    return torch.Generator().manual_seed(int(state))

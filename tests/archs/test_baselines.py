@@ -16,6 +16,7 @@ import glowdeblur_plugin.archs.nafnet_arch
 import glowdeblur_plugin.archs.restormer_arch  # noqa: F401
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.checkpoints import load_weights, read_weights
+from glowdeblur_plugin.options import convert
 
 SMALL = {
     'NAFNet': {'width': 4, 'enc_blk_nums': [1, 1], 'middle_blk_num': 1, 'dec_blk_nums': [1, 1]},
@@ -101,3 +102,13 @@ def test_a_missing_library_names_the_extra(name: str, library: str, monkeypatch)
 def test_sizes_that_do_not_fit_are_refused(name: str, change: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         ARCH_REGISTRY.get(name)(**{**SMALL[name], **change})
+
+
+@pytest.mark.parametrize('name, key, value', [
+    ('NAFNet', 'width', 0), ('NAFNet', 'enc_blk_nums', [1, -1]), ('Restormer', 'dim', 0), ('Restormer', 'heads', [1, 0, 4, 8]),
+    ('Restormer', 'ffn_expansion_factor', -1.0),
+])
+def test_sizes_out_of_range_are_refused_by_their_option(name: str, key: str, value: object) -> None:
+    hint = typing.get_type_hints(ARCH_REGISTRY.get(name), include_extras=True)[key]
+    with pytest.raises(UserError, match=rf'network_g:{key}.* is out of range, must be at least'):
+        convert(value, hint, f'network_g:{key}')

@@ -1,15 +1,21 @@
 """GLOWDeblurModel: phases, what validation may see, the summary."""
 
+import gc
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.flow_record import FlowRecord
+from glowdeblur_plugin.models.glowdeblur_evaluation import restore
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
+from glowdeblur_plugin.models.seeds import picture_generator
+from glowdeblur_plugin.resources import PeakMemory
 
 
 class _Pictures(torch.utils.data.Dataset):
@@ -30,7 +36,7 @@ def _sample(seed: int, height: int = 35, width: int = 50) -> dict[str, Any]:
             'lq_path': f'picture_{seed}', 'gt_path': f'picture_{seed}', 'domain': 'made'}
 
 
-def _model(folder: Path, **train: Any) -> GLOWDeblurModel:
+def _model(folder: Path, is_train: bool = True, **train: Any) -> GLOWDeblurModel:
     paths = {key: str(folder / key) for key in ('models', 'training_states', 'visualization')}
     for path in paths.values():
         Path(path).mkdir(exist_ok=True)
@@ -48,7 +54,7 @@ def _model(folder: Path, **train: Any) -> GLOWDeblurModel:
     opt = {
         'name': 'test',
         'model_type': 'GLOWDeblurModel',
-        'is_train': True,
+        'is_train': is_train,
         'dist': False,
         'num_gpu': 0,
         'rank': 0,
@@ -191,3 +197,53 @@ def test_resuming_a_finished_run_leaves_its_summary(tmp_path: Path) -> None:
     again.load_extra_state(model.extra_state())
     _validate(again, [_sample(1)], 42)
     assert (tmp_path / 'summary.json').read_text() == written
+
+
+def test_memory_is_watched_in_training_alone_and_the_watch_ends_with_its_owner(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    _model(tmp_path, is_train=False)
+    assert set(threading.enumerate()) <= before
+    memory = PeakMemory(interval=0.01)
+    watcher, = set(threading.enumerate()) - before
+    assert memory.look() > 1
+    del memory
+    gc.collect()
+    watcher.join(timeout=30)
+    assert not watcher.is_alive()
+
+
+def test_autocast_rounds_neither_the_sampled_latent_nor_the_picture() -> None:
+    """Sampled, decoded and (exactly) encoded again, the latent still has more digits than bfloat16 holds."""
+    torch.manual_seed(0)
+    net, lq = GLOWDeblur('nano').eval(), _sample(1, 32, 48)['lq'][None]
+    torch.nn.init.normal_(net.backbone.proj_out.weight, std=0.1)
+    pictures = []
+    with torch.inference_mode():
+        for low in (False, True):
+            with torch.autocast('cpu', torch.bfloat16, enabled=low):
+                condition = net.condition(lq)
+                noise = torch.randn(condition.aligned.shape, generator=torch.Generator().manual_seed(0))
+                pictures.append(restore(net, condition, noise, steps=2))
+        exact, low = pictures
+        latent = net.encode(low)
+    assert low.dtype == torch.float32 and 0 < (low - exact).abs().max() < 0.1
+    assert (low - low.bfloat16().float()).abs().max() > 1e-4
+    assert (latent - latent.bfloat16().float()).abs().max() > 1e-3
+
+
+def test_figures_of_the_codec_do_not_depend_on_autocast(tmp_path: Path) -> None:
+    model, batch, figures = _model(tmp_path), torch.utils.data.default_collate([_sample(1)]), []
+    for low in (False, True):
+        with torch.inference_mode(), torch.autocast('cpu', torch.bfloat16, enabled=low):
+            figures.append(model.evaluate_picture(batch, 0, torch.Generator().manual_seed(0)))
+    assert figures[0]['psnr_codec'] == figures[1]['psnr_codec']
+
+
+@pytest.mark.parametrize('precision', ['fp32', 'bf16'])
+def test_on_the_cpu_pictures_are_restored_in_float32(tmp_path: Path, precision: str) -> None:
+    model = _model(tmp_path, precision=precision)
+    _validate(model, [_sample(1)], 1)
+    with torch.inference_mode():
+        expected = model.evaluate_picture(torch.utils.data.default_collate([_sample(1)]), 0, picture_generator(0, 0))
+    assert model.metric_results['psnr_restored'] == expected['psnr_restored']
+    assert not model.validates_in_bf16

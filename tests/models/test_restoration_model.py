@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+import glowdeblur_plugin.archs.motion_estimator_arch
 import glowdeblur_plugin.archs.nafnet_arch
+import glowdeblur_plugin.archs.pre_reconstruction_arch
 import glowdeblur_plugin.archs.restormer_arch  # noqa: F401
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.restoration_model import RestorationModel
@@ -81,3 +83,26 @@ def test_a_wrong_loss_is_one_line(tmp_path, section: dict[str, Any], message: st
 def test_wrong_train_options_are_one_line(tmp_path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         _model(tmp_path, 'NAFNet', **change)
+
+
+@pytest.mark.parametrize('section, message', [
+    ({'type': 'NAFNett'}, "network_g: .*No object named 'NAFNett'"),
+    ({'type': 'PreReconstruction', 'encoder_blocks': [1], 'decoder_blocks': [1, 1]},
+     'network_g: encoder_blocks and decoder_blocks differ in length'),
+    ({'type': 'MotionEstimator', 'cell': 12}, 'network_g: cell must be a multiple of 8, found 12'),
+    ({**NETWORKS['NAFNet'], 'width': 0}, 'network_g: groups must be a positive integer'),
+    ({**NETWORKS['NAFNet'], 'width': -1}, 'network_g: .*negative dimension -1'),
+])
+def test_a_wrong_network_is_one_line(tmp_path, section: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        RestorationModel({**toy_options(tmp_path), 'network_g': section, 'model_type': 'RestorationModel'})
+    assert '\n' not in str(error.value)
+
+
+def test_crops_need_the_networks_multiple_unless_it_pads_itself(tmp_path) -> None:
+    crops = {'lq': torch.rand(1, 3, 20, 20), 'gt': torch.rand(1, 3, 20, 20), 'lq_path': ['made']}
+    with pytest.raises(UserError, match='datasets:train:gt_size: 20 is not a multiple of 8, .*; use 16 or 24'):
+        train(_model(tmp_path, 'Restormer'), crops)
+    model = _model(tmp_path, 'NAFNet')
+    train(model, crops)
+    assert model.iteration == 1

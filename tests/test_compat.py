@@ -143,6 +143,10 @@ def test_state_of_other_data_without_a_record_is_refused(restoration_options: Op
 def test_frequencies_may_be_floats_that_are_whole(restoration_options: Options) -> None:
     restoration_options['logger']['save_checkpoint_freq'] = restoration_options['val']['val_freq'] = 4e0
     checks.check_options(restoration_options, is_train=True)
+    assert restoration_options['logger']['save_checkpoint_freq'] == restoration_options['val']['val_freq'] == 4
+    restoration_options['val']['val_freq'] = 4.5
+    with pytest.raises(UserError, match='val:val_freq'):
+        checks.check_options(restoration_options, is_train=True)
 
 
 def test_option_file_reads_numbers_and_shares_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from toy_run import Runs
 
 from glowdeblur_plugin import checks
 from glowdeblur_plugin.compat.option_file import read_option_file
+from glowdeblur_plugin.errors import UserError
 
 OPTIONS = Path(__file__).parent.parent / 'options'
 FILES = {str(path.relative_to(OPTIONS)): path for path in sorted(OPTIONS.rglob('*.yml'))}
@@ -21,6 +22,9 @@ def test_file_is_valid_at_any_number_of_iterations(name: str) -> None:
     if 'train' in opt['datasets']:
         opt['train']['total_iter'] = 40
         checks.check_options(opt, is_train=True)
+        opt['train']['total_iters'] = 40
+        with pytest.raises(UserError, match="train: unknown key 'total_iters'; did you mean 'total_iter'"):
+            checks.check_options(opt, is_train=True)
 
 
 @pytest.mark.parametrize('name', FULL_SIZE)

@@ -11,6 +11,8 @@ VERSION = re.search(r"__version__ = '(.+)'", (ROOT / 'glowdeblur_plugin' / '__in
 PACKAGES = [
     'glowdeblur_plugin',
     'glowdeblur_plugin.archs',
+    'glowdeblur_plugin.benchmarks',
+    'glowdeblur_plugin.commands',
     'glowdeblur_plugin.compat',
     'glowdeblur_plugin.data',
     'glowdeblur_plugin.data.packers',
@@ -19,6 +21,7 @@ PACKAGES = [
     'glowdeblur_plugin.losses',
     'glowdeblur_plugin.metrics',
     'glowdeblur_plugin.models',
+    'glowdeblur_plugin.report',
 ]
 BASELINES = ['spandrel>=0.4.1,<0.5', 'spandrel-extra-arches>=0.2,<0.3']
 
@@ -38,6 +41,7 @@ setup(
         'diffusers>=0.36,<0.43',
         'mmengine>=0.10.5,<0.11',
         'lmdb>=1.6',
+        'zstandard>=0.22',
         'opencv-python>=4.9',
         'numpy>=1.26',
         'pyyaml>=6.0',

@@ -1,0 +1,1 @@
+"""Measurements beside their peers: `python -m glowdeblur_plugin.benchmarks <name>`."""

@@ -14,7 +14,8 @@ import torch
 from basicsr.utils import get_root_logger
 from torch.utils.data import Dataset, get_worker_info
 
-from glowdeblur_plugin.data.picture_source import PictureSource, Window
+from glowdeblur_plugin.data.picture_source import PictureSource
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.host_options import DATASET_KEYS
 from glowdeblur_plugin.options import Between, read_section

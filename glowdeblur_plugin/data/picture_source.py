@@ -3,27 +3,20 @@
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, get_args
 
 import numpy as np
 from mmengine import fileio
 
-from glowdeblur_plugin.data.decode import PICTURE_SUFFIXES, decode_picture, picture_size
-from glowdeblur_plugin.data.lmdb_store import check_whole, read_manifest, read_record, read_sizes
+from glowdeblur_plugin.data.decode import PICTURE_SUFFIXES, picture_size
+from glowdeblur_plugin.data.encodings import Encoding, decode_file, decode_record
+from glowdeblur_plugin.data.lmdb_store import check_whole, open_record, read_manifest, read_sizes
 from glowdeblur_plugin.data.progress import Progress, silent
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError, made_by
 
 CACHE_BYTES = 64 << 20
 KEYS_NAMED = 3
-
-
-class Window(NamedTuple):
-    """A rectangle of pixels: its first row and column, its height and width."""
-
-    top: int
-    left: int
-    height: int
-    width: int
 
 
 class PictureSource(ABC):
@@ -47,28 +40,25 @@ class PictureSource(ABC):
         """Where the picture under `key` lies, for error messages and the sample's path."""
 
     @abstractmethod
-    def _load(self, key: str) -> bytes:
-        """The encoded picture under `key`."""
+    def _decode(self, key: str) -> np.ndarray:
+        """The whole picture under `key`, uint8 RGB (H, W, 3), an array of its own."""
 
     def read(self, key: str, window: Window | None = None) -> np.ndarray:
-        """The picture under `key`, or a window of it, uint8 RGB (H, W, 3); a view that must not be written to.
+        """The picture under `key`, or a window of it, uint8 RGB (H, W, 3); perhaps a view that must not be written to.
 
-        The last pictures are kept decoded, up to 64 MiB a process and source: small sets are decoded once.
+        Where a window costs the whole picture, the last pictures are kept decoded, up to 64 MiB a process and source: small sets
+        are decoded once.
 
         Raises:
             UserError: missing, damaged or too large picture, or one whose size is not the listed one.
         """
         picture = self._cache.get(key)
         if picture is None:
-            picture = decode_picture(self._load(key), self.describe(key))
-            if picture.shape[:2] != self.sizes[key]:
-                raise UserError(f'{self.describe(key)}: is {_size(picture.shape)}, but listed as {_size(self.sizes[key])}')
+            picture = self._decode(key)
             self._keep(key, picture)
         else:
             self._cache.move_to_end(key)
-        if window is None:
-            return picture
-        return picture[window.top:window.top + window.height, window.left:window.left + window.width]
+        return picture if window is None else window.cut(picture)
 
     def _keep(self, key: str, picture: np.ndarray) -> None:
         self._cache[key] = picture
@@ -82,10 +72,18 @@ class PictureSource(ABC):
 
 
 class LmdbSource(PictureSource):
-    """A packed set, ours or one made by BasicSR's tools."""
+    """A packed set of pictures, ours or one made by BasicSR's tools.
+
+    Attributes:
+        manifest: what the set says about itself; None for a set of other tools.
+        encoding: form of the records; under all but `png` a window costs only what it covers, and nothing is kept decoded.
+    """
 
     def __init__(self, root: Path) -> None:
-        read_manifest(root)
+        self.manifest = read_manifest(root)
+        self.encoding = 'png' if self.manifest is None else self.manifest.encoding
+        if self.encoding not in get_args(Encoding):
+            raise UserError(f'{root}: holds {self.encoding} records, expected pictures ({", ".join(get_args(Encoding))})')
         super().__init__(root, read_sizes(root))
         check_whole(root)
 
@@ -93,8 +91,14 @@ class LmdbSource(PictureSource):
         """The set's folder and the key in it."""
         return f'{self.root}/{key}'
 
-    def _load(self, key: str) -> bytes:
-        return read_record(self.root, key)
+    def read(self, key: str, window: Window | None = None) -> np.ndarray:
+        """See the base class."""
+        return super().read(key, window) if self.encoding == 'png' else self._decode(key, window)
+
+    def _decode(self, key: str, window: Window | None = None) -> np.ndarray:
+        with open_record(self.root, key) as data:
+            picture = decode_record(data, self.encoding, self.sizes[key], window, self.describe(key))
+            return picture.copy() if self.encoding == 'raw' else picture
 
 
 class FolderSource(PictureSource):
@@ -122,11 +126,12 @@ class FolderSource(PictureSource):
         """The picture's file."""
         return str(self.root / self._files[key])
 
-    def _load(self, key: str) -> bytes:
+    def _decode(self, key: str) -> np.ndarray:
         try:
-            return fileio.get(self.root / self._files[key])
+            data = fileio.get(self.root / self._files[key])
         except OSError as error:
             raise UserError(f'{self.describe(key)}: cannot be read ({error.strerror or error})') from None
+        return decode_file(data, self.sizes[key], self.describe(key))
 
 
 def open_source(dataroot: str | Path, option: str, command: str | None = None, progress: Progress = silent) -> PictureSource:

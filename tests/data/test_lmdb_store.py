@@ -12,9 +12,11 @@ import pytest
 from basicsr.data.paired_image_dataset import PairedImageDataset
 from torch.utils.data import DataLoader, Dataset
 
-from glowdeblur_plugin.data import lmdb_store
-from glowdeblur_plugin.data.lmdb_store import LmdbWriter, read_manifest
-from glowdeblur_plugin.data.picture_source import LmdbSource, Window
+from glowdeblur_plugin.data import lmdb_store, lmdb_writer
+from glowdeblur_plugin.data.lmdb_store import read_manifest
+from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
+from glowdeblur_plugin.data.picture_source import LmdbSource
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 
 
@@ -42,7 +44,7 @@ def test_round_trip_is_exact_and_windows_are_cut(tmp_path):
 
 
 def test_the_map_grows(tmp_path, monkeypatch):
-    monkeypatch.setattr(lmdb_store, 'FIRST_MAP_BYTES', 1 << 15)
+    monkeypatch.setattr(lmdb_writer, 'FIRST_MAP_BYTES', 1 << 15)
     content = pictures(40)
     source = LmdbSource(pack(tmp_path / 'a.lmdb', content))
     assert all(np.array_equal(source.read(key), picture) for key, picture in content.items())
@@ -112,21 +114,30 @@ def test_a_set_is_replaced_as_a_whole(tmp_path):
     assert list(LmdbSource(root).sizes) == ['only'] and read_manifest(root).count == 1
 
 
-def test_leftovers_of_killed_writers_go_when_the_set_is_packed_again(tmp_path):
-    ended = multiprocessing.get_context('fork').Process(target=int)
-    ended.start()
-    ended.join()
-    other = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))
-    other.start()
-    for process in (ended.pid, other.pid):
-        for end in ('tmp', 'old.tmp'):
-            (tmp_path / f'.a.lmdb.{process}.{end}').mkdir()
-    (tmp_path / f'.b.lmdb.{ended.pid}.tmp').mkdir()
-    pack(tmp_path / 'a.lmdb', pictures())
-    left = {entry.name for entry in tmp_path.iterdir()}
-    other.kill()
-    other.join()
-    assert left == {'a.lmdb', f'.a.lmdb.{other.pid}.tmp', f'.a.lmdb.{other.pid}.old.tmp', f'.b.lmdb.{ended.pid}.tmp'}
+def test_what_a_killed_writer_left_goes_when_the_set_is_packed_again(tmp_path):
+    (tmp_path / '.a.lmdb.partial').mkdir()
+    (tmp_path / '.a.lmdb.partial' / 'data.mdb').write_bytes(b'torn')
+    (tmp_path / '.a.lmdb.old').mkdir()
+    (tmp_path / '.b.lmdb.partial').mkdir()
+    source = LmdbSource(pack(tmp_path / 'a.lmdb', pictures()))
+    assert {entry.name for entry in tmp_path.iterdir()} == {'a.lmdb', '.b.lmdb.partial'}
+    np.testing.assert_array_equal(source.read('p0'), pictures()['p0'])
+
+
+def test_a_set_that_lost_its_place_to_a_kill_is_put_back_first(tmp_path):
+    root, content = tmp_path / 'a.lmdb', pictures()
+    pack(root, content).rename(tmp_path / '.a.lmdb.old')
+    with pytest.raises(RuntimeError), LmdbWriter(root, 'test'):
+        raise RuntimeError
+    np.testing.assert_array_equal(LmdbSource(root).read('p1'), content['p1'])
+
+
+def test_one_process_at_a_time_writes_a_set(tmp_path):
+    with LmdbWriter(tmp_path / 'a.lmdb', 'test') as writer:
+        writer.put('p0', pictures()['p0'])
+        with pytest.raises(UserError, match='a.lmdb: another process is packing this set'):
+            pack(tmp_path / 'a.lmdb', pictures())
+    assert list(LmdbSource(tmp_path / 'a.lmdb').sizes) == ['p0']
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
@@ -156,7 +167,7 @@ def test_keys_of_other_tools_need_not_be_ascii(tmp_path):
     (root / 'meta_info.txt').write_text('größe.png (20,31,3) 1\nübrig.png (20,31,3) 1\n', encoding='utf-8')
     source = LmdbSource(root)
     np.testing.assert_array_equal(source.read('größe'), pictures(1)['p0'])
-    with pytest.raises(UserError, match="no picture under key 'übrig'"):
+    with pytest.raises(UserError, match="no record under key 'übrig'"):
         source.read('übrig')
 
 
@@ -176,7 +187,7 @@ def break_record(root: Path, data: bytes | None) -> None:
             transaction.put(b'p1', data)
 
 
-@pytest.mark.parametrize(('data', 'match'), [(None, "no picture under key 'p1'"), (b'junk', 'a.lmdb/p1: not a picture')])
+@pytest.mark.parametrize(('data', 'match'), [(None, "no record under key 'p1'"), (b'junk', 'a.lmdb/p1: not a picture')])
 def test_a_missing_or_damaged_record_is_named_with_its_set(tmp_path, data, match):
     root = pack(tmp_path / 'a.lmdb', pictures())
     break_record(root, data)

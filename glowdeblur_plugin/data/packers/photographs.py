@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glowdeblur_plugin.data.lmdb_store import LmdbWriter, read_manifest
+from glowdeblur_plugin.data.lmdb_store import read_manifest
+from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.photographs import TRAIN, VALIDATION, training_photographs, validation_photographs
 from glowdeblur_plugin.data.progress import Progress, silent
 

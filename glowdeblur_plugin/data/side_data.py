@@ -1,0 +1,153 @@
+"""What goes with the pictures of a packed set: motion maps, captions and text embeddings, each a packed set under the same keys.
+
+They lie beside the pictures, `<split>_motion.lmdb`, `<split>_caption.lmdb` and `<split>_embedding.lmdb`; a section of an option
+file names them by `dataroot_motion`, `dataroot_caption` and `dataroot_embedding`.
+"""
+
+import json
+import zlib
+from abc import ABC
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
+
+import cv2
+import numpy as np
+import zstandard
+
+from glowdeblur_plugin.data.encodings import EncodedPicture
+from glowdeblur_plugin.data.lmdb_store import check_whole, read_manifest, read_record, read_sizes
+from glowdeblur_plugin.data.window import Window
+from glowdeblur_plugin.errors import UserError
+
+SideEncoding = Literal['motion', 'caption', 'embedding']
+CaptionOrigin = Literal['sharp', 'blurry']
+
+
+class Caption(NamedTuple):
+    """A text about a picture; `origin` says which side of the pair it was written from. Those of the sharp side are a leak in
+    validation and test."""
+
+    text: str
+    origin: CaptionOrigin
+
+
+def record_checksum(data: memoryview | bytes) -> int:
+    """CRC-32 of a record's bytes."""
+    return zlib.crc32(data)
+
+
+def encode_motion(motion: np.ndarray) -> EncodedPicture:
+    """Record of a blur tensor (3, h, w) in pixels of the picture, stored as float16; one entry a cell, see `MotionSource.cell`."""
+    return _encode_array(motion, *motion.shape[1:])
+
+
+def encode_embedding(states: np.ndarray) -> EncodedPicture:
+    """Record of a text encoder's states (tokens, channels), stored as float16."""
+    return _encode_array(states, *states.shape)
+
+
+def encode_caption(caption: Caption) -> EncodedPicture:
+    """Record of a caption."""
+    data = json.dumps(caption._asdict(), ensure_ascii=False).encode()
+    return EncodedPicture(data, len(caption.text), 1, record_checksum(data))
+
+
+def _encode_array(array: np.ndarray, height: int, width: int) -> EncodedPicture:
+    data = zstandard.ZstdCompressor(level=1).compress(np.ascontiguousarray(array, '<f2'))
+    return EncodedPicture(data, height, width, record_checksum(data))
+
+
+class SideSource(ABC):
+    """Side data of a packed set.
+
+    Attributes:
+        root: the side set's folder.
+        sizes: key -> the first two numbers of the records' shape.
+
+    Raises:
+        UserError: not a packed set of this kind.
+    """
+
+    encoding: ClassVar[SideEncoding]
+
+    def __init__(self, root: Path) -> None:
+        manifest = read_manifest(root)
+        if manifest is None or manifest.encoding != self.encoding:
+            found = 'nothing packed' if manifest is None else f'{manifest.encoding} records'
+            raise UserError(f'{root}: expected a packed set of {self.encoding} records, found {found}')
+        self.root, self.manifest = root, manifest
+        self.sizes = read_sizes(root)
+        check_whole(root)
+
+    def _array(self, key: str, shape: tuple[int, ...]) -> np.ndarray:
+        size = 2 * int(np.prod(shape))
+        try:
+            data = zstandard.ZstdDecompressor().decompress(read_record(self.root, key), max_output_size=size)
+            return np.frombuffer(data, '<f2').reshape(shape).astype(np.float32)
+        except (zstandard.ZstdError, ValueError) as error:
+            raise UserError(f'{self.root}/{key}: the record is damaged ({error}); pack the set again') from None
+
+
+class MotionSource(SideSource):
+    """Blur tensors (D cos 2a, D sin 2a, L_minor) in pixels of the picture, one entry a cell of `cell` x `cell` pixels."""
+
+    encoding = 'motion'
+
+    @property
+    def cell(self) -> int:
+        """Side of a cell in pixels; the last cells of a row or column may be cut off by the picture's border."""
+        return int(self.manifest.details.get('cell', 1))
+
+    def read(self, key: str) -> np.ndarray:
+        """The blur tensor on its grid of cells, float32 (3, h, w)."""
+        return self._array(key, (3, *self.sizes[key]))
+
+    def window(self, key: str, window: Window) -> np.ndarray:
+        """The blur tensor of every pixel of a window, float32 (3, H, W), linear between the middles of cells."""
+        grid = np.ascontiguousarray(self.read(key).transpose(1, 2, 0))
+        if self.cell == 1:
+            return np.ascontiguousarray(window.cut(grid).transpose(2, 0, 1))
+        x, y = ((start + np.arange(count, dtype=np.float32) - (self.cell - 1) / 2) / self.cell
+                for start, count in ((window.left, window.width), (window.top, window.height)))
+        x, y = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+        pixels = cv2.remap(grid, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+class CaptionSource(SideSource):
+    """Captions with the side of the pair that they were written from."""
+
+    encoding = 'caption'
+
+    def read(self, key: str) -> Caption:
+        """The caption under `key`.
+
+        Raises:
+            UserError: a damaged record.
+        """
+        try:
+            return Caption(**json.loads(read_record(self.root, key)))
+        except (ValueError, TypeError) as error:
+            raise UserError(f'{self.root}/{key}: the record is damaged ({error}); pack the set again') from None
+
+
+class EmbeddingSource(SideSource):
+    """States of a text encoder, (tokens, channels)."""
+
+    encoding = 'embedding'
+
+    def read(self, key: str, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """States under `key` cut or filled up with zeros to `length` tokens, float32 (length, channels), and a mask (length,),
+        true where a state counts."""
+        tokens, channels = self.sizes[key]
+        states = self._array(key, (tokens, channels))[:length]
+        padded = np.zeros((length, channels), np.float32)
+        padded[:len(states)] = states
+        return padded, np.arange(length) < len(states)
+
+
+def motion_sibling(root: Path) -> Path | None:
+    """`<split>_motion.lmdb` beside a packed set `<split>_lq.lmdb` or `<split>_gt.lmdb`; None where there is none."""
+    split, _, side = root.stem.rpartition('_')
+    sibling = root.with_name(f'{split}_motion.lmdb')
+    return sibling if side in ('lq', 'gt') and sibling.is_dir() else None

@@ -22,6 +22,7 @@ from glowdeblur_plugin.options import Between, read_section
 
 Dtype = Literal['float32', 'uint8']
 Side = Annotated[int, Between(16)]
+FLIPS = {(True, False): 1, (False, True): 0, (True, True): -1}  # OpenCV's codes by (horizontal, vertical)
 
 
 @dataclass(kw_only=True)
@@ -165,12 +166,15 @@ class Symmetry:
         self.transpose = bool(options.use_rot and draws[2])
 
     def __call__(self, picture: np.ndarray) -> np.ndarray:
-        """The picture (H, W, C) under the symmetry, as a view."""
-        flipped = picture[::-1 if self.vertical else 1, ::-1 if self.horizontal else 1]
-        return flipped.transpose(1, 0, 2) if self.transpose else flipped
+        """The uint8 picture (H, W, 3) under the symmetry; itself where there is nothing to turn."""
+        if self.horizontal or self.vertical:
+            picture = cv2.flip(picture, FLIPS[self.horizontal, self.vertical])
+        return cv2.transpose(picture) if self.transpose else picture
 
 
 def to_tensor(picture: np.ndarray, dtype: Dtype) -> torch.Tensor:
     """uint8 RGB (H, W, 3) to a tensor (3, H, W): `uint8` in 0..255 or `float32` in [0, 1]."""
-    tensor = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+    planes = np.empty((3, *picture.shape[:2]), np.uint8)
+    cv2.split(picture, list(planes))
+    tensor = torch.from_numpy(planes)
     return tensor if dtype == 'uint8' else tensor.to(torch.float32).div_(255)

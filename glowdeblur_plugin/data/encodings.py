@@ -11,6 +11,7 @@ All are lossless. Tiles have 256 pixels a side, so a crop costs the tiles that i
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import cv2
@@ -35,13 +36,16 @@ class EncodedPicture:
     Attributes:
         data: the record.
         height, width: in pixels (of other records: the first two numbers of their shape).
-        checksum: CRC-32 of the uint8 RGB pixels in rows, the same under every encoding (of other records: of `data`).
     """
 
     data: bytes
     height: int
     width: int
-    checksum: int
+
+    @cached_property
+    def checksum(self) -> int:
+        """CRC-32 of `data`."""
+        return zlib.crc32(self.data)
 
 
 def encode_picture(picture: np.ndarray, encoding: Encoding) -> EncodedPicture:
@@ -53,12 +57,7 @@ def encode_picture(picture: np.ndarray, encoding: Encoding) -> EncodedPicture:
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         raise ValueError(f'pictures are uint8 (H, W, 3), found {picture.dtype} {picture.shape}')
     picture = np.ascontiguousarray(picture)
-    return EncodedPicture(_ENCODERS[encoding](picture), *picture.shape[:2], pixel_checksum(picture))
-
-
-def pixel_checksum(picture: np.ndarray) -> int:
-    """CRC-32 of the pixels of a uint8 picture, row by row."""
-    return zlib.crc32(np.ascontiguousarray(picture))
+    return EncodedPicture(_ENCODERS[encoding](picture), *picture.shape[:2])
 
 
 def decode_record(data: memoryview | bytes, encoding: Encoding, size: tuple[int, int], window: Window | None,

@@ -84,7 +84,7 @@ def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def read_checksums(path: Path) -> dict[str, int]:
-    """Key to CRC-32, see `encodings.EncodedPicture`; empty for a set that has none.
+    """Key to CRC-32 of the record; empty for a set that has none.
 
     Raises:
         UserError: the file is no text, or a line has another form.
@@ -129,6 +129,13 @@ def environment(path: Path) -> lmdb.Environment:
     opened = _open(path, real_path)
     _environments[real_path] = (os.getpid(), opened)
     return opened
+
+
+def close_environment(path: Path) -> None:
+    """Close this process's environment of a packed set, if it has one; the next read opens what is there by then."""
+    process, known = _environments.pop(os.path.realpath(path), (None, None))
+    if process == os.getpid():
+        known.close()
 
 
 def check_whole(path: Path) -> None:

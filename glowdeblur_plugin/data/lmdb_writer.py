@@ -21,7 +21,7 @@ import lmdb
 import numpy as np
 
 from glowdeblur_plugin.data.encodings import EncodedPicture, encode_picture
-from glowdeblur_plugin.data.lmdb_store import CHECKSUM_FILE, MANIFEST_FILE, META_FILE, Manifest
+from glowdeblur_plugin.data.lmdb_store import CHECKSUM_FILE, MANIFEST_FILE, META_FILE, Manifest, close_environment
 from glowdeblur_plugin.errors import UserError
 
 JOURNAL_FILE, PLAN_FILE, LOCK_FILE = 'journal.txt', 'plan.json', 'writing.lock'
@@ -156,6 +156,7 @@ class LmdbWriter:
         checksums = ''.join(f'{checksum:08x} {key}\n' for key, (_, _, checksum) in lines)
         (self._folder / CHECKSUM_FILE).write_text(checksums, encoding='ascii')
         (self._folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + '\n', encoding='utf-8')
+        close_environment(self.path)
         shutil.rmtree(self._old, ignore_errors=True)
         if self.path.exists():
             os.replace(self.path, self._old)

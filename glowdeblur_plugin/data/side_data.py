@@ -5,7 +5,6 @@ file names them by `dataroot_motion`, `dataroot_caption` and `dataroot_embedding
 """
 
 import json
-import zlib
 from abc import ABC
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
@@ -31,11 +30,6 @@ class Caption(NamedTuple):
     origin: CaptionOrigin
 
 
-def record_checksum(data: memoryview | bytes) -> int:
-    """CRC-32 of a record's bytes."""
-    return zlib.crc32(data)
-
-
 def encode_motion(motion: np.ndarray) -> EncodedPicture:
     """Record of a blur tensor (3, h, w) in pixels of the picture, stored as float16; one entry a cell, see `MotionSource.cell`."""
     return _encode_array(motion, *motion.shape[1:])
@@ -49,12 +43,12 @@ def encode_embedding(states: np.ndarray) -> EncodedPicture:
 def encode_caption(caption: Caption) -> EncodedPicture:
     """Record of a caption."""
     data = json.dumps(caption._asdict(), ensure_ascii=False).encode()
-    return EncodedPicture(data, len(caption.text), 1, record_checksum(data))
+    return EncodedPicture(data, len(caption.text), 1)
 
 
 def _encode_array(array: np.ndarray, height: int, width: int) -> EncodedPicture:
     data = zstandard.ZstdCompressor(level=1).compress(np.ascontiguousarray(array, '<f2'))
-    return EncodedPicture(data, height, width, record_checksum(data))
+    return EncodedPicture(data, height, width)
 
 
 class SideSource(ABC):
@@ -70,7 +64,8 @@ class SideSource(ABC):
 
     encoding: ClassVar[SideEncoding]
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: str | Path) -> None:
+        root = Path(root)
         manifest = read_manifest(root)
         if manifest is None or manifest.encoding != self.encoding:
             found = 'nothing packed' if manifest is None else f'{manifest.encoding} records'

@@ -142,7 +142,7 @@ class DeblurModel(CheckpointedModel):
             if not isinstance(value, Tensor):
                 return value
             value = value.to(self.device, non_blocking=True)
-            return value.float() / 255 if value.dtype == torch.uint8 else value
+            return value.float().div_(255) if value.dtype == torch.uint8 else value
 
         return {key: move(value) for key, value in data.items()}
 

@@ -84,7 +84,7 @@ def test_pairs_must_agree_in_sizes(pair_folders):
 
 
 def test_crops_must_fit_into_the_smallest_pair(pair_folders):
-    refused(lambda: PairedLMDBDataset(paired(pair_folders, gt_size=64)), 'gt/a.png is too small: found 40x32, needed 64x64')
+    refused(lambda: PairedLMDBDataset(paired(pair_folders, gt_size=64)), 'lq/a.png is too small: found 40x32, needed 64x64')
 
 
 def test_names_that_differ_in_their_suffix_alone_are_refused(pair_folders):

@@ -109,9 +109,11 @@ def test_a_failed_write_leaves_the_old_set_and_nothing_else(tmp_path):
 
 def test_a_set_is_replaced_as_a_whole(tmp_path):
     pack(tmp_path / 'a.lmdb', pictures(5))
-    root = pack(tmp_path / 'a.lmdb', {'only': pictures()['p0']})
+    before = LmdbSource(tmp_path / 'a.lmdb').read('p0')
+    root = pack(tmp_path / 'a.lmdb', {'only': pictures()['p0'], 'p0': 255 - before})
+    np.testing.assert_array_equal(LmdbSource(root).read('p0'), 255 - before)
     assert [entry.name for entry in tmp_path.iterdir()] == ['a.lmdb']
-    assert list(LmdbSource(root).sizes) == ['only'] and read_manifest(root).count == 1
+    assert list(LmdbSource(root).sizes) == ['only', 'p0'] and read_manifest(root).count == 2
 
 
 def test_what_a_killed_writer_left_goes_when_the_set_is_packed_again(tmp_path):

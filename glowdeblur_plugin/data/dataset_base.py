@@ -177,4 +177,9 @@ def to_tensor(picture: np.ndarray, dtype: Dtype) -> torch.Tensor:
     planes = np.empty((3, *picture.shape[:2]), np.uint8)
     cv2.split(picture, list(planes))
     tensor = torch.from_numpy(planes)
-    return tensor if dtype == 'uint8' else tensor.to(torch.float32).div_(255)
+    return tensor if dtype == 'uint8' else to_unit_range(tensor)
+
+
+def to_unit_range(pictures: torch.Tensor) -> torch.Tensor:
+    """uint8 in 0..255 to float32 in [0, 1], any shape and device."""
+    return pictures.float().div_(255)

@@ -14,6 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from glowdeblur_plugin.data.dataset_base import to_unit_range
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.host_options import VAL_KEYS
 from glowdeblur_plugin.models.checkpointed_model import CheckpointedModel
@@ -142,7 +143,7 @@ class DeblurModel(CheckpointedModel):
             if not isinstance(value, Tensor):
                 return value
             value = value.to(self.device, non_blocking=True)
-            return value.float().div_(255) if value.dtype == torch.uint8 else value
+            return to_unit_range(value) if value.dtype == torch.uint8 else value
 
         return {key: move(value) for key, value in data.items()}
 

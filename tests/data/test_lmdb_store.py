@@ -25,8 +25,8 @@ def pictures(count: int = 3, seed: int = 0) -> dict[str, np.ndarray]:
     return {f'p{number}': rng.integers(0, 256, (20 + number, 31, 3), dtype=np.uint8) for number in range(count)}
 
 
-def pack(path: Path, content: dict[str, np.ndarray]) -> Path:
-    with LmdbWriter(path, 'test') as writer:
+def pack(path: Path, content: dict[str, np.ndarray], encoding: str = 'png') -> Path:
+    with LmdbWriter(path, 'test', encoding=encoding) as writer:
         for key, picture in content.items():
             writer.put(key, picture)
     return path
@@ -76,8 +76,9 @@ class Pixels(Dataset):
         return [source.read(list(source.sizes)[index]) for source in self.sources]
 
 
-def test_train_and_validation_may_share_a_set_with_workers_after_the_parent_opened_it(tmp_path):
-    root = pack(tmp_path / 'a.lmdb', pictures(4))
+@pytest.mark.parametrize('encoding', ['png', 'zstd', 'raw'])
+def test_train_and_validation_may_share_a_set_with_workers_after_the_parent_opened_it(tmp_path, encoding):
+    root = pack(tmp_path / 'a.lmdb', pictures(4), encoding)
     train, validation = Pixels(root, root), Pixels(root)
     for _ in range(2):
         expected = [validation[index][0] for index in range(len(validation))]
@@ -88,9 +89,10 @@ def test_train_and_validation_may_share_a_set_with_workers_after_the_parent_open
             np.testing.assert_array_equal(found[1], picture)
 
 
-def test_a_source_travels_to_a_spawned_process(tmp_path):
+@pytest.mark.parametrize('encoding', ['png', 'raw'])
+def test_a_source_travels_to_a_spawned_process(tmp_path, encoding):
     content = pictures()
-    source = LmdbSource(pack(tmp_path / 'a.lmdb', content))
+    source = LmdbSource(pack(tmp_path / 'a.lmdb', content, encoding))
     source.read('p1')
     assert len(pickle.dumps(source)) < 2000, 'decoded pictures stay behind'
     with multiprocessing.get_context('spawn').Pool(1) as pool:

@@ -91,6 +91,17 @@ def test_sets_are_prepared_under_the_root(runs: Runs, restoration_options: Optio
     assert (tmp_path / 'experiments' / 'toy' / 'models' / 'net_g_2.pth').exists()
 
 
+def test_models_of_basicsr_train_on_our_data(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    """SRModel takes batches as they are: by default ours are what it expects, and validation scores whole pictures."""
+    options = {**restoration_options, 'model_type': 'SRModel', 'scale': 1}
+    options['train'] = {'total_iter': 4, 'optim_g': {'type': 'Adam', 'lr': 1e-3}, 'pixel_opt': {'type': 'L1Loss'},
+                        'scheduler': {'type': 'MultiStepLR', 'milestones': [6]}}
+    options['val']['val_freq'] = 2
+    text = runs.train(tmp_path, write_options(tmp_path / 'o.yml', options))
+    (first, _), (last, _) = [(float(line.split()[2]), line) for line in text.splitlines() if '# psnr:' in line][:2]
+    assert 15 < first < 45 and last > first - 1
+
+
 def test_models_of_basicsr_resume_on_the_cpu(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
     """BasicSR's own model and dataset, whose training states say nothing about the run: the record beside them does."""
     options = {**restoration_options, 'model_type': 'SRModel', 'scale': 1}

@@ -19,6 +19,7 @@ OPTION_NAMES = {
     'dataset': 'the training data set or an option of datasets:train that changes its samples',
     'draws_per_epoch': 'the number of samples in an epoch (datasets:train:dataset_enlarge_ratio)',
     'iterations_per_epoch': 'the number of iterations in an epoch',
+    'total_iter': 'train:total_iter, of which datasets:train:schedule gives shares,',
 }
 
 
@@ -26,8 +27,9 @@ def run_record(opt: Mapping[str, Any], loader: DataLoader, iterations_per_epoch:
     """Identity of the run that `opt` and its training loader describe: numbers and text under the keys of `OPTION_NAMES`."""
     dataset = loader.dataset
     fingerprint = dataset.fingerprint() if hasattr(dataset, 'fingerprint') else f'{type(dataset).__name__} of {len(dataset)}'
-    return {**settings_record(opt), 'dataset': fingerprint, 'draws_per_epoch': loader.sampler.total_size,
-            'iterations_per_epoch': iterations_per_epoch}
+    record = {**settings_record(opt), 'dataset': fingerprint, 'draws_per_epoch': loader.sampler.total_size,
+              'iterations_per_epoch': iterations_per_epoch}
+    return {**record, 'total_iter': opt['train']['total_iter']} if getattr(dataset, 'scheduled', False) else record
 
 
 def settings_record(opt: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,52 +1,70 @@
-"""The mixture of domains that blur pattern pretraining draws from."""
+"""The mixture of domains that blur pattern pretraining and fine-tuning draw from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
 import torch
+from basicsr.utils import get_root_logger
 from basicsr.utils.registry import DATASET_REGISTRY
 
 from glowdeblur_plugin.data.dataset_base import CropOptions, DeblurDataset
-from glowdeblur_plugin.data.randomness import draw_generator
+from glowdeblur_plugin.data.mixture_order import MixtureOrder
+from glowdeblur_plugin.data.mixture_weights import SchedulePoint, check_weights, make_shares
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.options import Between, convert
+from glowdeblur_plugin.options import Between
 
 SHARED_KEYS = ('phase', 'gt_size', 'use_hflip', 'use_rot', 'skip_small', 'seed', 'dtype')
-Weight = Annotated[float, Between(0)]
+MIXTURE_KEYS = ('weight', 'cap')
 
 
 @dataclass(kw_only=True)
 class BPPMixtureOptions(CropOptions):
     """Keys of a `BPPMixtureDataset` section; crop size, flips, seed and dtype hold for all parts.
 
+    How often a part is drawn is said in one of three ways: by a `weight` in each part; by `temperature`; or by `schedule`.
+
     Attributes:
-        parts: name of a part -> its section: `weight`, `type` (a dataset of ours) and that type's own keys.
+        parts: name of a part -> its section: `type` (a dataset of ours), that type's own keys, and `weight` or `cap`.
+        temperature: the parts' sizes are the weights, less unequal the higher this is, see `size_weights`; 1 draws every picture
+            as often as any other. A part's `cap` is the size that it counts at most.
+        schedule: weights that change over the run, see `SchedulePoint` and `Shares`. Shares of the run hold whatever
+            `total_iter`, batch size and `accumulate` are.
     """
 
     parts: dict[str, dict[str, Any]]
+    temperature: Annotated[float, Between(1)] | None = None
+    schedule: list[SchedulePoint] | None = None
 
 
 @DATASET_REGISTRY.register()
 class BPPMixtureDataset(DeblurDataset):
-    """Draws each training sample from one of several datasets, chosen by weight from (seed, draw).
+    """Takes each training sample from one of several datasets, drawn at random by their shares, see `MixtureOrder`.
 
-    Samples are those of the parts; `motion` is zero and `motion_known` False where a part does not know the motion.
+    An index is a place in the run, not a draw. Samples are those of the parts, with the part's name as `domain`; what some parts
+    know and others do not has its blank value in the others' samples, see `blank_extras`.
 
     Raises:
-        UserError: wrong option here or in a part, which is named `datasets:train:parts:<name>`; validation with a mixture.
+        UserError: wrong option here or in a part, which is named `datasets:train:parts:<name>`; validation with a mixture; parts
+            whose samples do not fit into one batch.
     """
 
     Options = BPPMixtureOptions
+    takes_places = True
 
     def __init__(self, opt: Mapping[str, Any], section: str | None = None) -> None:
         super().__init__(opt, section)
         self.parts: dict[str, DeblurDataset] = {}
         for name, (kind, part) in _part_sections(opt, self.options, self.section).items():
             self.parts[name] = kind(part, _part_name(self.section, name))
-        weights = np.array([float(part['weight']) for part in self.options.parts.values()])
-        self.limits = np.cumsum(weights / weights.sum())
+        self.blanks = self.blank_extras()
+        sizes = {name: len(part) for name, part in self.parts.items()}
+        options = self.options
+        shares = make_shares(options.parts, list(sizes.values()), options.temperature, options.schedule)
+        self.order = MixtureOrder(options.seed, sizes, shares)
+        text = '; '.join(f'at {time:g} of the run ' + ', '.join(f'{name} {share:.4g}' for name, share in zip(sizes, row))
+                         for time, row in zip(shares.times, shares.shares))
+        get_root_logger().info(f'{self.section}: shares of the parts {text}.')
 
     @classmethod
     def read_options(cls, opt: Mapping[str, Any], section: str) -> BPPMixtureOptions:
@@ -54,29 +72,62 @@ class BPPMixtureDataset(DeblurDataset):
         options = super().read_options(opt, section)
         if opt.get('phase', 'train') != 'train':
             raise UserError(f'{section}: BPPMixtureDataset is for training; validate on its parts, each in a section of its own')
-        weights = [convert(part.get('weight'), Weight, f'{_part_name(section, name)}:weight')
-                   for name, part in options.parts.items()]
-        if sum(weights) <= 0:
-            raise UserError(f'{section}:parts: needs at least one part of a weight above 0')
+        check_weights(options.parts, options.temperature, options.schedule, section)
         for name, (kind, part) in _part_sections(opt, options, section).items():
             kind.read_options(part, _part_name(section, name))
         return options
 
+    @property
+    def scheduled(self) -> bool:
+        """Whether the run's length changes which parts samples come from."""
+        return self.options.schedule is not None
+
+    def set_run(self, samples_per_iteration: int, iterations: int) -> None:
+        """Say how places and iterations of the run belong together; until then its schedule stays at its start.
+
+        Args:
+            samples_per_iteration: batch over all ranks; iterations are micro-batches, as BasicSR counts.
+            iterations: of the whole run.
+        """
+        order = self.order
+        self.order = MixtureOrder(order.seed, order.sizes, order.shares, samples_per_iteration, iterations)
+
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts.values())
 
-    def __getitem__(self, draw: int) -> dict[str, Any]:
-        number = draw_generator(self.options.seed, draw, 'mixture').random()
-        name = list(self.parts)[min(int(np.searchsorted(self.limits, number, side='right')), len(self.parts) - 1)]
-        sample = self.parts[name][draw]
-        if 'motion' not in sample:
-            sample['motion'] = torch.zeros(3, *sample['lq'].shape[-2:])
-            sample['motion_known'] = False
-        return sample
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        name, draw = self.order.locate(place)
+        return {**self.blanks, **self.parts[name][draw], 'domain': name}
+
+    def blank_extras(self) -> dict[str, Any]:
+        """Blank values of all that any part adds to its samples.
+
+        Raises:
+            UserError: two parts add the same key in different forms.
+        """
+        blanks: dict[str, Any] = {}
+        owners: dict[str, str] = {}
+        for name, part in self.parts.items():
+            for key, blank in part.blank_extras().items():
+                if key in blanks and _form(blank) != _form(blanks[key]):
+                    raise UserError(f"{self.section}:parts: '{key}' is {_form(blanks[key])} in part {owners[key]} and {_form(blank)} "
+                                    f'in part {name}; parts of one mixture must agree in it')
+                blanks.setdefault(key, blank)
+                owners.setdefault(key, name)
+        return blanks
 
     def fingerprint(self) -> str:
         """Hash of the mixture's settings and of its parts' fingerprints."""
         return self.hash_of([], {name: part.fingerprint() for name, part in self.parts.items()})
+
+
+def _form(value: Any) -> Any:
+    """What must be equal for values to be put into one batch: shape and type of tensors, of all values of a dictionary."""
+    if isinstance(value, torch.Tensor):
+        return f'{tuple(value.shape)} {str(value.dtype).removeprefix("torch.")}'
+    if isinstance(value, Mapping):
+        return {key: _form(entry) for key, entry in value.items()}
+    return type(value).__name__
 
 
 def _part_name(section: str, part: str) -> str:
@@ -92,7 +143,7 @@ def _part_sections(opt: Mapping[str, Any], options: BPPMixtureOptions,
         for key in SHARED_KEYS:
             if key in part:
                 raise UserError(f"{_part_name(section, name)}: key '{key}' holds for all parts, set it in {section}")
-        own = {key: value for key, value in part.items() if key != 'weight'}
+        own = {key: value for key, value in part.items() if key not in MIXTURE_KEYS}
         sections[name] = (_part_class(part.get('type'), _part_name(section, name)), {'name': name, **own, **shared})
     return sections
 

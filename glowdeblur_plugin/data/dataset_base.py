@@ -67,10 +67,12 @@ class DeblurDataset(Dataset):
     Attributes:
         Options: dataclass of the section's keys.
         accepts_draws: an index may be any draw, far beyond the number of pictures; the picture is draw mod that number.
+        takes_places: an index is rather the sample's place in the run, see `MixtureOrder`.
     """
 
     Options: ClassVar[type[DatasetOptions]] = DatasetOptions
     accepts_draws: ClassVar[bool] = True
+    takes_places: ClassVar[bool] = False
 
     def __init__(self, opt: Mapping[str, Any], section: str | None = None) -> None:
         self.opt = opt
@@ -97,6 +99,11 @@ class DeblurDataset(Dataset):
     @abstractmethod
     def __getitem__(self, draw: int) -> dict[str, Any]:
         """The sample of a draw: `lq`, `gt` (3, H, W), `lq_path`, `gt_path`, `domain`, and what else the dataset knows."""
+
+    def blank_extras(self) -> dict[str, Any]:
+        """What the keys that training samples have beyond `lq`, `gt`, `domain` and the paths hold in a sample that knows nothing of
+        them, in the same shapes and types; a mixture fills them in where another part lacks them."""
+        return {}
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -118,6 +118,18 @@ class PairedLMDBDataset(DeblurDataset):
             found |= {'text': torch.from_numpy(text), 'text_mask': torch.from_numpy(mask)}
         return found
 
+    def blank_extras(self) -> dict[str, Any]:
+        """No motion, no caption, no token, see the base class."""
+        side, blanks = self.options.gt_size, {}
+        if 'motion' in self.side:
+            blanks |= {'motion': torch.zeros(3, side, side), 'motion_known': False}
+        if 'caption' in self.side:
+            blanks |= {'caption': '', 'caption_origin': ''}
+        if 'embedding' in self.side:
+            length, (_, channels) = self.options.text_length, next(iter(self.side['embedding'].sizes.values()))
+            blanks |= {'text': torch.zeros(length, channels), 'text_mask': torch.zeros(length, dtype=torch.bool)}
+        return blanks
+
     def fingerprint(self) -> str:
         """Hash of the settings, of both sides' keys and sizes, and of the kinds of side data."""
         return self.hash_of([source for source in (self.lq, self.gt) if source is not None], sorted(self.side))

@@ -105,6 +105,11 @@ class SimulatedBlurDataset(DeblurDataset):
             'motion_known': True, 'domain': self.options.domain, 'lq_path': path, 'gt_path': path,
         }
 
+    def blank_extras(self) -> dict[str, Any]:
+        """No motion, and not known, see the base class."""
+        side = self.options.gt_size
+        return {'motion': torch.zeros(3, side, side), 'motion_known': False}
+
     def _picture(self, key: str, rng: np.random.Generator) -> tuple[np.ndarray, Window]:
         """The sharp picture, or what augmentation makes of a part of it, and the window that is to be rendered."""
         size = self.source.sizes[key]

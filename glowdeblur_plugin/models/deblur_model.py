@@ -23,7 +23,7 @@ from glowdeblur_plugin.models.guard import LossGuard
 from glowdeblur_plugin.models.options import DeblurTrainOptions, DeblurValOptions
 from glowdeblur_plugin.models.schedule import warmup_cosine
 from glowdeblur_plugin.models.seeds import picture_generator, step_generator
-from glowdeblur_plugin.models.training_log import RunningMeans
+from glowdeblur_plugin.models.training_log import RunningMeans, domain_shares
 from glowdeblur_plugin.models.validation import (PictureResult, Row, evaluate_dataset, log_means, mean_scalars, picture_metrics,
                                                  picture_stem, update_best, write_pictures)
 from glowdeblur_plugin.options import read_section
@@ -43,6 +43,7 @@ class DeblurModel(CheckpointedModel):
         train_options, val_options: the sections, read; the former only in training.
         batch: what `feed_data` got, tensors on `device`; `lq` and `gt` of it, (N, 3, H, W) float32 in [0, 1].
         iteration: micro-batches done.
+        mixture_parts: names of the training set's parts, whose drawn shares are logged; none where it is no mixture.
     """
 
     Options: type[DeblurTrainOptions] = DeblurTrainOptions
@@ -83,7 +84,8 @@ class DeblurModel(CheckpointedModel):
     def init_training_settings(self) -> None:
         """Set up moving average, optimizer and log; a subclass builds its losses here and calls this too."""
         self.net_g.train()
-        self.log = RunningMeans()
+        self.log = RunningMeans(self.device)
+        self.mixture_parts = list(self.opt['datasets']['train'].get('parts', ()))
         self.grad_norm = None
         if self.train_options.ema_decay > 0:
             self.net_g_ema = deepcopy(self.bare_net).requires_grad_(False).eval()
@@ -210,6 +212,8 @@ class DeblurModel(CheckpointedModel):
             (total / options.accumulate).backward()
         guard.check(current_iter, self.batch.get('lq_path', []), self.grad_norm)
         self.log.add(losses)
+        if self.mixture_parts:
+            self.log.add(domain_shares(self.batch['domain'], self.mixture_parts))
         if stepping:
             self._step(current_iter // options.accumulate)
         self.iteration = current_iter
@@ -233,7 +237,8 @@ class DeblurModel(CheckpointedModel):
             group['lr'] = peak * factor
 
     def get_current_log(self) -> dict[str, float]:
-        """Means of the losses and of `grad_norm` since the last call, over all ranks (each must call it)."""
+        """Means of the losses and of `grad_norm` and, of a mixture, the drawn share of each part since the last call, over all
+        ranks (each must call it)."""
         return self.log.fetch(self.opt['dist'])
 
     def validation(self, dataloader: DataLoader, current_iter: int | str, tb_logger: Any, save_img: bool = False) -> None:

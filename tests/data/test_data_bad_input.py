@@ -110,7 +110,7 @@ def mixture(parts: Any, **changes: Any) -> dict[str, Any]:
     ({'wieght': 2}, ("datasets:train:parts:real: unknown key 'wieght'",)),
     ({'weight': 'much'}, ('datasets:train:parts:real:weight', "'much'")),
     ({'type': ['PairedLMDBDataset']}, ('datasets:train:parts:real:type', "['PairedLMDBDataset']")),
-    ({'weight': -1}, ('datasets:train:parts:real:weight', 'at least 0')),
+    ({'weight': -1}, ('datasets:train:parts:real:weight', 'from 0 to 1000000')),
     ({'weight': 0}, ('datasets:train:parts', 'weight above 0')),
     ({'type': 'PairedImageDataset'}, ('datasets:train:parts:real:type', 'PairedLMDBDataset, SimulatedBlurDataset')),
     ({'gt_size': 32}, ("datasets:train:parts:real: key 'gt_size' holds for all parts",)),
@@ -120,6 +120,38 @@ def test_mixture_section(pair_folders, changes, parts):
     part = {'weight': 1, 'type': 'PairedLMDBDataset', 'dataroot_lq': str(pair_folders / 'lq'),
             'dataroot_gt': str(pair_folders / 'gt')}
     refused(lambda: BPPMixtureDataset(mixture({'real': {**part, **changes}})), *parts)
+
+
+POINT = {'at': 0, 'weights': {'real': 1, 'made': 1}}
+
+
+@pytest.mark.parametrize(('real', 'made', 'changes', 'parts'), [
+    ({'weight': 1}, {}, {}, ("datasets:train:parts:made: key 'weight' is missing",)),
+    ({'weight': float('inf')}, {'weight': 1}, {}, ('datasets:train:parts:real:weight', 'from 0 to 1000000')),
+    ({'cap': 5, 'weight': 1}, {'weight': 1}, {}, ("parts:real: key 'cap'", 'set datasets:train:temperature')),
+    ({'cap': 5}, {}, {'schedule': [POINT]}, ("parts:real: key 'cap'",)),
+    ({'cap': 0}, {}, {'temperature': 2}, ('parts:real:cap: 0 is out of range', 'at least 1')),
+    ({'cap': 1.5}, {}, {'temperature': 2}, ('parts:real:cap', 'a whole number')),
+    ({}, {'weight': 1}, {'temperature': 2}, ("parts:made: key 'weight' does not go with datasets:train:temperature",)),
+    ({}, {'weight': 1}, {'schedule': [POINT]}, ("parts:made: key 'weight' does not go with datasets:train:schedule",)),
+    ({}, {}, {'temperature': 2, 'schedule': [POINT]}, ('datasets:train: temperature and schedule',)),
+    ({}, {}, {'temperature': 0.5}, ('datasets:train:temperature', 'at least 1')),
+    ({}, {}, {'schedule': []}, ('datasets:train:schedule: needs at least one point',)),
+    ({}, {}, {'schedule': POINT}, ('datasets:train:schedule: expected a list',)),
+    ({}, {}, {'schedule': [{'at': 0}]}, ("schedule[0]: key 'weights' is missing",)),
+    ({}, {}, {'schedule': [{**POINT, 'at': 5000}]}, ('schedule[0]:at: 5000 is out of range', 'from 0 to 1')),
+    ({}, {}, {'schedule': [{'at': 0, 'weights': {'reel': 1, 'made': 1}}]}, ("unknown key 'reel'", "did you mean 'real'")),
+    ({}, {}, {'schedule': [{'at': 0, 'weights': {'real': 1}}]}, ("schedule[0]:weights: part 'made' is missing",)),
+    ({}, {}, {'schedule': [{'at': 0, 'weights': {'real': 0, 'made': 0}}]}, ('schedule[0]:weights', 'above 0')),
+    ({}, {}, {'schedule': [{'at': 0, 'weights': {'real': -1, 'made': 1}}]}, ('schedule[0]:weights:real', '-1')),
+    ({}, {}, {'schedule': [POINT, POINT]}, ('schedule[1]:at: 0 does not come after 0',)),
+    ({}, {}, {'schedule': [{**POINT, 'at': 0.5}, {**POINT, 'at': 0.2}]}, ('schedule[1]:at: 0.2 does not come after 0.5',)),
+])
+def test_weighing_of_a_mixture(real, made, changes, parts):
+    sections = {'real': paired(Path('nowhere')), 'made': paired(Path('nowhere'))}
+    for name, own in (('real', real), ('made', made)):
+        sections[name] = {key: value for key, value in sections[name].items() if key not in ('name', 'phase', 'gt_size')} | own
+    refused(lambda: BPPMixtureDataset.read_options(mixture(sections, **changes), 'datasets:train'), *parts)
 
 
 def test_mixture_needs_parts_and_is_for_training():

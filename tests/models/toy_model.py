@@ -89,7 +89,7 @@ def toy_options(folder: Path, **train: Any) -> dict[str, Any]:
         Path(entry).mkdir(exist_ok=True)
     return {
         'name': 'toy', 'model_type': 'ToyModel', 'num_gpu': 0, 'dist': False, 'rank': 0, 'world_size': 1, 'manual_seed': 5,
-        'is_train': True, 'path': path, 'network_g': {'type': 'ToyNet'},
+        'is_train': True, 'datasets': {'train': {}}, 'path': path, 'network_g': {'type': 'ToyNet'},
         'run': {'seed': 5, 'batch_size': 2, 'world_size': 1, 'accumulate': 1, 'dataset': 'toys', 'iterations_per_epoch': 3},
         'train': {'total_iter': 8, 'optim_g': {'type': 'AdamW', 'lr': 0.01, 'weight_decay': 0.1}, **train},
         'val': {'save_img': False, 'metrics': {'psnr': {'type': 'calculate_psnr', 'crop_border': 0}}},

@@ -73,3 +73,18 @@ def restoration_options(pairs: Path) -> Options:
         'val': {'val_freq': 6, 'save_img': False, 'metrics': {'psnr': {'type': 'calculate_psnr', 'crop_border': 0}}},
         'logger': {'print_freq': 1, 'save_checkpoint_freq': 4, 'use_tb_logger': False},
     }
+
+
+@pytest.fixture
+def mixture_options(restoration_options: Options, photographs_folder: Path) -> Options:
+    """`restoration_options` on a mixture of the pairs and of blurred photographs, 19 pictures and 4 batches in an epoch: the
+    pairs' share falls from 1 to 1/4 between iterations 3 and 9."""
+    train = restoration_options['datasets']['train']
+    pairs = {key: train.pop(key) for key in ('dataroot_lq', 'dataroot_gt')}
+    made = {'type': 'SimulatedBlurDataset', 'dataroot_gt': str(photographs_folder), 'domain': 'gopro', 'blur_length': [2, 8]}
+    train |= {
+        'name': 'mixture', 'type': 'BPPMixtureDataset',
+        'parts': {'real': {'type': 'PairedLMDBDataset', **pairs}, 'made': made},
+        'schedule': [{'at': 0.25, 'weights': {'real': 1, 'made': 0}}, {'at': 0.75, 'weights': {'real': 1, 'made': 3}}],
+    }
+    return restoration_options

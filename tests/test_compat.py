@@ -32,8 +32,8 @@ LOGGER = logging.getLogger('basicsr')
 class Numbers:
     """A dataset of `length` numbers."""
 
-    def __init__(self, length: int, accepts_draws: bool) -> None:
-        self.length, self.accepts_draws = length, accepts_draws
+    def __init__(self, length: int, accepts_draws: bool, takes_places: bool = False) -> None:
+        self.length, self.accepts_draws, self.takes_places = length, accepts_draws, takes_places
 
     def __len__(self) -> int:
         return self.length
@@ -102,6 +102,26 @@ def test_sampler_leaves_out_what_was_seen_in_the_resumed_epoch_alone() -> None:
         assert list(resumed) == list(whole)[4 if epoch == 2 else 0:]
     resumed.resume(3, 15)
     assert list(resumed) == []
+
+
+@pytest.mark.parametrize(('ranks', 'per_epoch'), [(1, 2), (2, 2), (4, 3)])
+def test_places_go_on_over_epochs_and_belong_to_iterations(ranks: int, per_epoch: int) -> None:
+    """Batches of 8 over all ranks out of 21 samples, which four ranks fill up to 24; resumed after an iteration of epoch 1."""
+    batch = 8 // ranks
+    places: list[list[int]] = [[] for _ in range(3 * per_epoch)]
+    for rank in range(ranks):
+        sampler, resumed = (DrawSampler(Numbers(7, True, takes_places=True), ranks, rank, 3) for _ in range(2))
+        assert len(sampler) // batch == per_epoch
+        resumed.resume(1, batch)
+        for epoch in range(3):
+            for each in (sampler, resumed):
+                each.keep(per_epoch * batch)
+                each.set_epoch(epoch)
+            own = list(sampler)
+            assert list(resumed) == own[batch if epoch == 1 else 0:] and len(own) == per_epoch * batch
+            for index in range(per_epoch):
+                places[per_epoch * epoch + index] += own[index * batch:(index + 1) * batch]
+    assert [sorted(each) for each in places] == [list(range(8 * index, 8 * index + 8)) for index in range(3 * per_epoch)]
 
 
 def started(folder: Path) -> Options:

@@ -118,6 +118,34 @@ def test_resume_is_exact_with(runs: Runs, restoration_options: Options, tmp_path
     assert same(weights(killed, 12, 'toy'), weights(whole, 12, 'toy'))
 
 
+@pytest.mark.parametrize('workers', [0, 2])
+def test_a_scheduled_mixture_resumes_exactly(runs: Runs, mixture_options: Options, tmp_path: Path, workers: int) -> None:
+    """Killed at iteration 9 of 12; the checkpoint, of iteration 6, lies within the second epoch of four iterations."""
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    for root in (whole, killed):
+        root.mkdir()
+    runs.train(whole, write_options(whole / 'o.yml', mixture_options))
+    option_file = write_options(killed / 'o.yml', mixture_options, logger__save_checkpoint_freq=6,
+                                datasets__train__num_worker_per_gpu=workers)
+    codes, _ = runs.start(killed, option_file, kill_at=9)
+    assert codes == [KILLED]
+    assert 'Resuming training from epoch: 1, iter: 6.' in runs.train(killed, option_file, '--auto_resume')
+    assert same(weights(killed, 12, 'toy'), weights(whole, 12, 'toy'))
+
+
+@pytest.mark.parametrize(('change', 'named'), [
+    ({'train__total_iter': 16},
+     'train:total_iter, of which datasets:train:schedule gives shares, was 12 when the run started and is 16 now'),
+    ({'datasets__train__schedule': [{'at': 0, 'weights': {'real': 1, 'made': 1}}]},
+     'the training data set or an option of datasets:train that changes its samples was'),
+], ids=['total_iter', 'schedule'])
+def test_a_mixture_on_another_schedule_is_refused(runs: Runs, mixture_options: Options, tmp_path: Path, change: Options,
+                                                  named: str) -> None:
+    runs.start(tmp_path, write_options(tmp_path / 'o.yml', mixture_options), kill_at=6)
+    codes, text = runs.start(tmp_path, write_options(tmp_path / 'o.yml', mixture_options, **change), '--auto_resume')
+    assert codes == [2] and any(line.startswith('error: resume: ') and named in line for line in text.splitlines()), text
+
+
 def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: Options, tmp_path: Path) -> None:
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     for root in (whole, killed):

@@ -19,8 +19,8 @@ _stock_loaders = basicsr.train.create_train_val_dataloader
 def create_train_val_dataloader(opt: dict[str, Any], logger: Logger) -> Loaders:
     """BasicSR's loaders, with the last epoch counted over full batches only, as the loader gives them.
 
-    Fills in the seed of the training data, tells a mixture how iterations are counted, writes the run's record into `opt['run']`
-    and `run.json`, and on resume lets the sampler leave out what was seen.
+    Fills in the seed of the training data, tells a mixture how iterations are counted, writes the run's record into
+    `opt['run']` and `run.json`, and on resume lets the sampler leave out what was seen.
 
     Returns:
         Training loader, its sampler, validation loaders, number of the last epoch (BasicSR's loop includes it), total iterations.
@@ -39,8 +39,8 @@ def create_train_val_dataloader(opt: dict[str, Any], logger: Logger) -> Loaders:
     if per_epoch == 0:
         raise UserError(f'datasets:train: {len(loader.dataset)} pictures give {len(sampler)} samples an epoch and process, less '
                         f'than one batch of {loader.batch_size}; raise dataset_enlarge_ratio or lower batch_size_per_gpu')
-    sampler.keep(per_epoch * loader.batch_size)
     if getattr(loader.dataset, 'takes_places', False):
+        sampler.keep(per_epoch * loader.batch_size)
         loader.dataset.set_run(loader.batch_size * opt['world_size'], total_iterations)
     last_epoch = math.ceil(total_iterations / per_epoch) - 1
     logger.info(f'Full batches in an epoch: {per_epoch} (the last, incomplete one is dropped); epochs: {last_epoch + 1}.')

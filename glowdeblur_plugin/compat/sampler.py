@@ -12,8 +12,8 @@ class DrawSampler(EnlargedSampler):
 
     With v the value that BasicSR's permutation of 0..total_size-1 holds at a place, a dataset whose attribute `accepts_draws` is
     true gets epoch x total_size + v, which is unique over the run; others get v modulo their length, as in BasicSR.
-    A dataset whose attribute `takes_places` is true gets places in the run instead: iteration x batch over all ranks + position in
-    that batch, so that an iteration's samples are the same for any number of ranks with the same batch over all of them.
+    A dataset whose attribute `takes_places` is true gets places in the run instead: iteration x batch over all ranks + position
+    in that batch, so that an iteration's samples are the same for any number of ranks with the same batch over all of them.
     """
 
     def __init__(self, dataset: Dataset, num_replicas: int, rank: int, ratio: float = 1) -> None:

@@ -26,8 +26,8 @@ class BPPMixtureOptions(CropOptions):
 
     Attributes:
         parts: name of a part -> its section: `type` (a dataset of ours), that type's own keys, and `weight` or `cap`.
-        temperature: the parts' sizes are the weights, less unequal the higher this is, see `size_weights`; 1 draws every picture
-            as often as any other. A part's `cap` is the size that it counts at most.
+        temperature: the parts' sizes are the weights, less unequal the higher this is, see `size_weights`; 1 draws every
+            picture as often as any other. A part's `cap` is the size that it counts at most.
         schedule: weights that change over the run, see `SchedulePoint` and `Shares`. Shares of the run hold whatever
             `total_iter`, batch size and `accumulate` are.
     """
@@ -41,12 +41,12 @@ class BPPMixtureOptions(CropOptions):
 class BPPMixtureDataset(DeblurDataset):
     """Takes each training sample from one of several datasets, drawn at random by their shares, see `MixtureOrder`.
 
-    An index is a place in the run, not a draw. Samples are those of the parts, with the part's name as `domain`; what some parts
-    know and others do not has its blank value in the others' samples, see `blank_extras`.
+    An index is a place in the run, not a draw. Samples are those of the parts, with the part's name as `domain`; what some
+    parts know and others do not has its blank value in the others' samples, see `blank_extras`.
 
     Raises:
-        UserError: wrong option here or in a part, which is named `datasets:train:parts:<name>`; validation with a mixture; parts
-            whose samples do not fit into one batch.
+        UserError: wrong option here or in a part, which is named `datasets:train:parts:<name>`; validation with a mixture;
+            parts whose samples do not fit into one batch.
     """
 
     Options = BPPMixtureOptions
@@ -71,7 +71,7 @@ class BPPMixtureDataset(DeblurDataset):
         """Check the section and that of each part, see the base class."""
         options = super().read_options(opt, section)
         if opt.get('phase', 'train') != 'train':
-            raise UserError(f'{section}: BPPMixtureDataset is for training; validate on its parts, each in a section of its own')
+            raise UserError(f'{section}: BPPMixtureDataset is for training; validate on its parts, each in its own section')
         check_weights(options.parts, options.temperature, options.schedule, section)
         for name, (kind, part) in _part_sections(opt, options, section).items():
             kind.read_options(part, _part_name(section, name))
@@ -110,8 +110,8 @@ class BPPMixtureDataset(DeblurDataset):
         for name, part in self.parts.items():
             for key, blank in part.blank_extras().items():
                 if key in blanks and _form(blank) != _form(blanks[key]):
-                    raise UserError(f"{self.section}:parts: '{key}' is {_form(blanks[key])} in part {owners[key]} and {_form(blank)} "
-                                    f'in part {name}; parts of one mixture must agree in it')
+                    raise UserError(f"{self.section}:parts: '{key}' is {_form(blanks[key])} in part {owners[key]} and "
+                                    f'{_form(blank)} in part {name}; parts of one mixture must agree in it')
                 blanks.setdefault(key, blank)
                 owners.setdefault(key, name)
         return blanks

@@ -101,8 +101,8 @@ class DeblurDataset(Dataset):
         """The sample of a draw: `lq`, `gt` (3, H, W), `lq_path`, `gt_path`, `domain`, and what else the dataset knows."""
 
     def blank_extras(self) -> dict[str, Any]:
-        """What the keys that training samples have beyond `lq`, `gt`, `domain` and the paths hold in a sample that knows nothing of
-        them, in the same shapes and types; a mixture fills them in where another part lacks them."""
+        """Key -> what stands for "not known" there, in the shape and type of this dataset's training samples, for every key
+        that they have beyond `lq`, `gt`, `domain` and the paths; a mixture fills it in where another part's samples lack it."""
         return {}
 
     @abstractmethod

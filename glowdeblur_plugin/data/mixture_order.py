@@ -13,14 +13,14 @@ BLOCK = 1 << 16
 class MixtureOrder:
     """Tells part and draw of each place of a run (our choice).
 
-    A place is the number of a sample counted over the whole run: iteration x samples per iteration + position in the batch, over
-    all ranks. The part is drawn at random by the shares at the place's iteration. If it is drawn for the n-th time of the run
-    (from 0), the part's draw is pass x size + v, with pass = n // size and v the n % size-th value of a permutation of its
-    pictures that is drawn anew for each pass. So every part is walked through as evenly as if it were alone: all its pictures are
-    seen before one is seen again, whatever the shares, the ranks and the workers.
+    A place is the number of a sample counted over the whole run: iteration x samples per iteration + position in the batch,
+    over all ranks. The part is drawn at random by the shares at the place's iteration. If it is drawn for the n-th time of the
+    run (from 0), the part's draw is pass x size + v, with pass = n // size and v the n % size-th value of a permutation of its
+    pictures that is drawn anew for each pass. So every part is walked through as evenly as if it were alone: all its pictures
+    are seen before one is seen again, whatever the shares, the ranks and the workers.
 
-    Parts are drawn in blocks of 65,536 places, and the n of a place counts all blocks before it. A resumed run counts anew in each
-    worker: about 50 ms a million places.
+    Parts are drawn in blocks of 65,536 places, and the n of a place counts all blocks before it. A resumed run counts anew in
+    each worker: about 50 ms a million places.
 
     Args:
         seed: of choices and permutations.

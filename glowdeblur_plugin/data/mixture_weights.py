@@ -49,8 +49,8 @@ def size_weights(sizes: Sequence[int], caps: Sequence[int | None], temperature: 
     """min(size, cap) ** (1 / temperature) of each part: examples-proportional mixing with an artificial limit, scaled by a
     temperature (Raffel et al. 2020, T5, section 3.5.2, where one limit holds for all parts).
 
-    A temperature of 1 draws every picture as often as any other, up to the caps; the higher, the nearer the parts' shares are to
-    each other.
+    A temperature of 1 draws every picture as often as any other, up to the caps; the higher, the nearer the parts' shares
+    are to each other.
     """
     return [min(size, size if cap is None else cap)**(1 / temperature) for size, cap in zip(sizes, caps, strict=True)]
 
@@ -60,8 +60,8 @@ def check_weights(parts: Mapping[str, Mapping[str, Any]], temperature: float | N
     """Check that one way of weighing is given and complete; `section` is the mixture's.
 
     Raises:
-        UserError: `temperature` beside `schedule`, `weight` beside one of them, `cap` without temperature; a weight that is missing,
-            negative or of a part that is not there; weights that are all 0; no parts; points that do not ascend.
+        UserError: `temperature` beside `schedule`, `weight` beside one of them, `cap` without temperature; a weight that is
+            missing, out of range or of a part that is not there; weights that are all 0; no parts; points that do not ascend.
     """
     if not parts:
         raise UserError(f'{section}:parts: needs at least one part')
@@ -115,5 +115,5 @@ def _check_schedule(parts: Sequence[str], schedule: Sequence[SchedulePoint], nam
         if sum(point.weights.values()) <= 0:
             raise UserError(f'{entry}:weights: needs at least one weight above 0')
         if index and point.at <= schedule[index - 1].at:
-            raise UserError(f'{entry}:at: {point.at:g} does not come after {schedule[index - 1].at:g} of the point before; put the '
-                            'points in order')
+            raise UserError(f'{entry}:at: {point.at:g} does not come after {schedule[index - 1].at:g} of the point before; put '
+                            'the points in order')

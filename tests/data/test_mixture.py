@@ -20,7 +20,7 @@ RAMP = [{'at': 0, 'weights': {'real': 0, 'made': 1}}, {'at': 1, 'weights': {'rea
 
 def pairs(folder: Path, *kinds: str, **changes: Any) -> dict[str, Any]:
     side = {f'dataroot_{kind}': str(folder / f'train_{kind}.lmdb') for kind in kinds}
-    roots = {f'dataroot_{side}': str(folder / side) for side in ('lq', 'gt')}
+    roots = {f'dataroot_{name}': str(folder / name) for name in ('lq', 'gt')}
     return {'type': 'PairedLMDBDataset', **roots, **side, **changes}
 
 

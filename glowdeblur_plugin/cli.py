@@ -4,24 +4,24 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from glowdeblur_plugin.commands import pack
+from glowdeblur_plugin.commands import inspect, pack
 from glowdeblur_plugin.errors import UserError
 
-COMMANDS = (pack,)
+COMMANDS = (pack, inspect)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `glowdeblur <sub-command> ...` and return the exit status: 0, or 2 after one line on stderr on bad input."""
+    """Run `glowdeblur <sub-command> ...` and return the exit status: 0, or 2 after one line on stderr on bad input;
+    a sub-command may return another, as `inspect --verify` does."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments and arguments[0] in ('train', 'test'):
         return _launch(arguments[0], arguments[1:])
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except UserError as error:
         print(f'glowdeblur: {error}', file=sys.stderr)
         return 2
-    return 0
 
 
 def _launch(command: str, arguments: list[str]) -> int:

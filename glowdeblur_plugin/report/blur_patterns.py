@@ -71,12 +71,12 @@ def equal_weights(pictures: Sequence[np.ndarray]) -> np.ndarray:
 def orientation_histogram(pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Shares (36,) of directions a in steps of 5 degrees around 0, 5, ... 175: x to the right, y downwards, so 45 is a fall to the right.
 
-    A cell weighs D: round blur has no direction, and the error of a measured one goes with 1 / D, so long directed blur says
-    most. Uniform where nothing is directed. Our choice.
+    A cell with L > 3 pixels weighs D: round blur has no direction, and the error of a measured one goes with 1 / D, so long directed
+    blur says most; in sharper cells an estimate shows the scene's direction. Uniform where nothing is directed. Our choice.
     """
     cells, weights = np.concatenate(pictures), equal_weights(pictures)
     doubled = np.arctan2(cells[:, 1], cells[:, 0]) / (2 * np.pi) * ORIENTATION_BINS
-    weights = weights * np.hypot(cells[:, 0], cells[:, 1])
+    weights = weights * np.hypot(cells[:, 0], cells[:, 1]) * (blur_lengths(cells) > BLURRED_FROM)
     shares = np.bincount(np.round(doubled).astype(int) % ORIENTATION_BINS, weights, ORIENTATION_BINS)
     return shares / shares.sum() if shares.sum() > 0 else np.full(ORIENTATION_BINS, 1 / ORIENTATION_BINS)
 

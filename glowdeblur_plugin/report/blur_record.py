@@ -11,8 +11,9 @@ import numpy as np
 
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.report.blur_estimate import CELL, estimate_blur, pool
-from glowdeblur_plugin.report.blur_set import BlurSet, chosen
+from glowdeblur_plugin.report.blur_estimate import BlurEstimate, estimate_blur, grey_levels, noise_level
+from glowdeblur_plugin.report.blur_set import BlurSet, MotionOrigin, chosen
+from glowdeblur_plugin.report.structure_functions import pool
 
 SATURATED = 250
 PICTURES_PER_PROCESS = 32
@@ -25,54 +26,53 @@ class PictureRecord(NamedTuple):
         index: its number in the set.
         noise: standard deviation in 8-bit levels, see `noise_level`.
         saturation: share of the pixels with a channel at 250 or above.
-        estimate, sure: estimated blur tensor float32 (3, h, w) in pixels and bool (h, w), see `estimate_blur`.
-        truth: true blur tensor float32 (3, h, w), its mean over each cell, or None.
+        blind: blur estimated from the blurry picture alone.
+        best: the best that is known of it: the true blur, its mean over each cell, all sure; else estimated with the sharp picture;
+            else `blind`.
     """
 
     index: int
     noise: float
     saturation: float
-    estimate: np.ndarray
-    sure: np.ndarray
-    truth: np.ndarray | None
+    blind: BlurEstimate
+    best: BlurEstimate
 
 
 @dataclass(frozen=True)
 class SetRecord:
-    """All pictures of a set that were looked at."""
+    """All pictures of a set that were looked at; `origin` says where `best` comes from."""
 
     label: str
-    motion_known: bool
+    origin: MotionOrigin
     pictures: list[PictureRecord]
 
-    def estimated_cells(self) -> list[np.ndarray]:
-        """Estimated blur tensors (n, 3) of each picture's sure cells; pictures without any are left out."""
-        cells = [picture.estimate[:, picture.sure].T for picture in self.pictures]
-        return [entry for entry in cells if len(entry)]
+    def best_cells(self) -> list[np.ndarray]:
+        """Blur tensors (n, 3) of each picture's sure cells as they are best known; pictures without any are left out."""
+        return _sure_cells([picture.best for picture in self.pictures])
 
-    def true_cells(self) -> list[np.ndarray]:
-        """True blur tensors (n, 3) of all cells of each picture, for a set of known motion."""
-        return [picture.truth.reshape(3, -1).T for picture in self.pictures]
+    def blind_cells(self) -> list[np.ndarray]:
+        """The same, all estimated from the blurry pictures alone: what sets of different kinds are compared by."""
+        return _sure_cells([picture.blind for picture in self.pictures])
 
-    def cells(self) -> list[np.ndarray]:
-        """The true blur tensors where they are known, else the estimated ones."""
-        return self.true_cells() if self.motion_known else self.estimated_cells()
+
+def _sure_cells(estimates: list[BlurEstimate]) -> list[np.ndarray]:
+    return [motion[:, sure].T for motion, sure in estimates if sure.any()]
 
 
 def measure_picture(blur_set: BlurSet, index: int) -> PictureRecord:
-    """Read one picture and measure it.
+    """Read one picture, of at least a cell, and measure it.
 
     Raises:
-        UserError: it cannot be read, or is smaller than a cell.
+        UserError: it cannot be read.
     """
-    picture, motion = blur_set.read(index)
-    if min(picture.shape[:2]) < CELL:
-        height, width = picture.shape[:2]
-        raise UserError(f'{blur_set.describe(index)}: is {width}x{height}, too small for a cell of {CELL}x{CELL} pixels')
-    estimate = estimate_blur(picture)
+    picture, sharp, motion = blur_set.read(index)
+    best = blind = estimate_blur(picture)
+    if motion is not None:
+        best = BlurEstimate(np.stack([pool(plane) for plane in motion]), np.ones_like(blind.sure))
+    elif sharp is not None:
+        best = estimate_blur(picture, sharp)
     saturation = float((picture.max(axis=2) >= SATURATED).mean())
-    truth = None if motion is None else np.stack([pool(plane) for plane in motion])
-    return PictureRecord(index, estimate.noise, saturation, estimate.motion, estimate.sure, truth)
+    return PictureRecord(index, noise_level(grey_levels(picture)), saturation, blind, best)
 
 
 def measure_set(blur_set: BlurSet, pictures: int | None = None, workers: int = 1, progress: Progress = silent) -> SetRecord:
@@ -81,16 +81,16 @@ def measure_set(blur_set: BlurSet, pictures: int | None = None, workers: int = 1
     Raises:
         UserError: see `measure_picture` and `chosen`; or no picture has a cell with enough contrast.
     """
-    indices = chosen(len(blur_set), pictures, blur_set.label)
+    indices = chosen(blur_set, pictures)
     task = f'{blur_set.label}: measured'
     progress(task, 0, len(indices))
     records = []
     for record in _measured(blur_set, indices, min(workers, len(indices) // PICTURES_PER_PROCESS)):
         records.append(record)
         progress(task, len(records), len(indices))
-    if not any(record.sure.any() for record in records):
+    if not any(record.blind.sure.any() and record.best.sure.any() for record in records):
         raise UserError(f'{blur_set.label}: no picture has a cell with enough contrast to measure blur in')
-    return SetRecord(blur_set.label, blur_set.motion_known, records)
+    return SetRecord(blur_set.label, blur_set.origin, records)
 
 
 def _measured(blur_set: BlurSet, indices: list[int], processes: int) -> Iterator[PictureRecord]:

@@ -1,13 +1,13 @@
-"""The sets that the audit looks at: blurry pictures with or without known motion, and simulated domains on sharp pictures."""
+"""The sets that the audit looks at: blurry pictures, alone or with what is packed beside them, and simulated domains."""
 
 import math
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from glowdeblur_plugin.data.picture_source import LmdbSource, PictureSource, open_source
+from glowdeblur_plugin.data.picture_source import LmdbSource, PictureSource, check_pairs, open_source
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import MotionSource, motion_sibling
 from glowdeblur_plugin.data.simulate.domains import DOMAINS
@@ -15,12 +15,18 @@ from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import unknown_key
+from glowdeblur_plugin.report.structure_functions import CELL
+
+
+MotionOrigin = Literal['true', 'pairs', 'estimated']
 
 
 class Shot(NamedTuple):
-    """A blurry `picture`, uint8 RGB (H, W, 3), and its true blur tensor `motion`, float32 (3, H, W), or None."""
+    """A blurry `picture` and the `sharp` one of the same scene or None, uint8 RGB (H, W, 3), and the true blur tensor `motion`, float32
+    (3, H, W), or None."""
 
     picture: np.ndarray
+    sharp: np.ndarray | None
     motion: np.ndarray | None
 
 
@@ -29,11 +35,12 @@ class BlurSet(ABC):
 
     Attributes:
         label: how the set is called in tables and pictures.
-        motion_known: whether the shots come with their true motion.
+        origin: where the motion of its pictures is best known from: the `true` one, `pairs` of a blurry and a sharp picture, or
+            `estimated` from the blurry one.
     """
 
     label: str
-    motion_known: bool
+    origin: MotionOrigin
 
     @abstractmethod
     def __len__(self) -> int:
@@ -47,14 +54,30 @@ class BlurSet(ABC):
     def describe(self, index: int) -> str:
         """Where it lies, for error messages."""
 
+    @abstractmethod
+    def size(self, index: int) -> tuple[int, int]:
+        """Its height and width in pixels."""
+
 
 class BlurryPictures(BlurSet):
-    """A packed set or folder of blurry pictures, with the motion maps beside it if it has some."""
+    """A packed set or folder of blurry pictures; `<split>_motion.lmdb` or else `<split>_gt.lmdb` beside `<split>_lq.lmdb` are used."""
 
-    def __init__(self, label: str, source: PictureSource, motion: MotionSource | None) -> None:
-        self.label, self.source, self.motion = label, source, motion
+    def __init__(self, label: str, source: PictureSource) -> None:
+        self.label, self.source = label, source
         self.keys = list(source.sizes)
-        self.motion_known = motion is not None
+        self.motion = self.sharp = None
+        if isinstance(source, LmdbSource):
+            motion, sharp = motion_sibling(source.root), _sharp_sibling(source.root)
+            if motion is not None:
+                self.motion = MotionSource(motion)
+            elif sharp is not None:
+                self.sharp = LmdbSource(sharp)
+                check_pairs(source, self.sharp, label)
+        self.origin = 'true' if self.motion else 'pairs' if self.sharp else 'estimated'
+        missing = [key for key in self.keys if self.motion and key not in self.motion.sizes]
+        if missing:
+            raise UserError(f'{self.motion.root}: has no motion for {len(missing)} pictures of {source.root}, such as {missing[0]}; '
+                            'pack it again')
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -63,19 +86,27 @@ class BlurryPictures(BlurSet):
         """See the base class."""
         key = self.keys[index]
         picture = self.source.read(key)
-        if self.motion is None:
-            return Shot(picture, None)
-        return Shot(picture, self.motion.window(key, Window(0, 0, *picture.shape[:2])))
+        motion = self.motion and self.motion.window(key, Window(0, 0, *picture.shape[:2]))
+        return Shot(picture, self.sharp and self.sharp.read(key), motion)
 
     def describe(self, index: int) -> str:
         """See the base class."""
         return self.source.describe(self.keys[index])
 
+    def size(self, index: int) -> tuple[int, int]:
+        """See the base class."""
+        return self.source.sizes[self.keys[index]]
+
+
+def _sharp_sibling(root: Path) -> Path | None:
+    sibling = root.with_name(f'{root.stem.removesuffix("_lq")}_gt.lmdb')
+    return sibling if root.stem.endswith('_lq') and sibling.is_dir() else None
+
 
 class SimulatedBlur(BlurSet):
     """A domain of the blur simulator on sharp pictures, whole ones less the margin; seed 0, so it comes out the same each time."""
 
-    motion_known = True
+    origin = 'true'
 
     def __init__(self, label: str, domain: str, root: Path, pictures: int | None) -> None:
         self.label = label
@@ -92,11 +123,19 @@ class SimulatedBlur(BlurSet):
     def read(self, index: int) -> Shot:
         """See the base class."""
         sample = self.dataset[index]
-        return Shot(np.ascontiguousarray(sample['lq'].numpy().transpose(1, 2, 0)), sample['motion'].numpy())
+        return Shot(np.ascontiguousarray(sample['lq'].numpy().transpose(1, 2, 0)), None, sample['motion'].numpy())
 
     def describe(self, index: int) -> str:
         """See the base class."""
-        return f'{self.label}, picture {index}'
+        return self.dataset.source.describe(self._key(index))
+
+    def size(self, index: int) -> tuple[int, int]:
+        """See the base class."""
+        height, width = self.dataset.source.sizes[self._key(index)]
+        return height - 2 * self.dataset.edge, width - 2 * self.dataset.edge
+
+    def _key(self, index: int) -> str:
+        return self.dataset.keys[index % len(self.dataset.keys)]
 
 
 def open_set(text: str, pictures: int | None = None, progress: Progress = silent) -> BlurSet:
@@ -114,16 +153,7 @@ def open_set(text: str, pictures: int | None = None, progress: Progress = silent
             raise unknown_key(text, domain, DOMAINS)
         return SimulatedBlur(f'{domain}:{short_name(Path(path))}', domain, Path(path), pictures)
     source = open_source(text, 'set', progress=progress)
-    sibling = motion_sibling(source.root) if isinstance(source, LmdbSource) else None
-    return BlurryPictures(short_name(source.root), source, None if sibling is None else _motion_of(source, sibling))
-
-
-def _motion_of(source: PictureSource, sibling: Path) -> MotionSource:
-    motion = MotionSource(sibling)
-    missing = [key for key in source.sizes if key not in motion.sizes]
-    if missing:
-        raise UserError(f'{sibling}: has no motion for {len(missing)} pictures of {source.root}, such as {missing[0]}; pack it again')
-    return motion
+    return BlurryPictures(short_name(source.root), source)
 
 
 def short_name(root: Path) -> str:
@@ -132,14 +162,18 @@ def short_name(root: Path) -> str:
     return '/'.join(part for part in parts if part != root.anchor).removesuffix('.lmdb')
 
 
-def chosen(count: int, pictures: int | None, label: str) -> list[int]:
-    """Numbers of the pictures to look at: all of `count`, or `pictures` of them, evenly spaced.
+def chosen(blur_set: BlurSet, pictures: int | None) -> list[int]:
+    """Numbers of the pictures to look at: all, or `pictures` of them, evenly spaced.
 
     Raises:
-        UserError: there are fewer.
+        UserError: there are fewer, or one of them is smaller than a cell.
     """
-    if pictures is None:
-        return list(range(count))
-    if pictures > count:
-        raise UserError(f'--pictures: {label} has {count} pictures, {pictures} were asked for; ask for {count} or fewer')
-    return [index * count // pictures for index in range(pictures)]
+    count = len(blur_set)
+    if pictures is not None and pictures > count:
+        raise UserError(f'--pictures: {blur_set.label} has {count} pictures, {pictures} were asked for; ask for {count} or fewer')
+    indices = list(range(count)) if pictures is None else [index * count // pictures for index in range(pictures)]
+    for index in indices:
+        height, width = blur_set.size(index)
+        if min(height, width) < CELL:
+            raise UserError(f'{blur_set.describe(index)}: {width}x{height} pixels are too few, the audit needs a cell of {CELL}x{CELL}')
+    return indices

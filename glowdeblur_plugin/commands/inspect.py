@@ -1,0 +1,109 @@
+"""`glowdeblur inspect`: which blur sets hold, and whether packed sets are whole."""
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+from glowdeblur_plugin.errors import UserError
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser('inspect', help='audit the blur of sets: directions, lengths, diversity, realism',
+                                 description='Audit the blur of sets of pictures: numbers on the screen and in inspect.json, pictures '
+                                             'beside it.')
+    parser.add_argument('sets', nargs='+', metavar='SET',
+                        help='packed set (.lmdb) or folder of blurry pictures; or DOMAIN:PATH, a domain of the blur simulator on '
+                             'the sharp pictures in PATH, such as gopro:datasets_lmdb/lsdir/train_gt.lmdb')
+    parser.add_argument('--reference', metavar='SET', help='real set that realism is measured against')
+    parser.add_argument('--out', type=Path, default=Path('inspect'), help='folder for inspect.json and the pictures (default: inspect)')
+    parser.add_argument('--pictures', type=_at_least_one, metavar='N', help='look at N pictures of each set, evenly spaced '
+                                                                            '(default: all)')
+    parser.add_argument('--workers', type=_at_least_one, metavar='N', default=os.cpu_count(),
+                        help='processes for large sets (default: one a core)')
+    parser.add_argument('--verify', action='store_true', help='only check every record of packed sets against its checksum')
+    parser.set_defaults(run=_run)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of at least 1')
+    return int(text)
+
+
+def _run(options: argparse.Namespace) -> int:
+    return _verify(options.sets) if options.verify else _audit(options)
+
+
+def _verify(sets: list[str]) -> int:
+    from glowdeblur_plugin.data.progress import ProgressLine
+    from glowdeblur_plugin.data.verify import verify_set
+
+    for name in sets:
+        if not name.endswith('.lmdb') or not Path(name).is_dir():
+            raise UserError(f'--verify: {name} is no packed set; give folders whose names end in .lmdb')
+    damaged = 0
+    for name in sets:
+        problems = verify_set(Path(name), ProgressLine())
+        print('\n'.join(problems) if problems else f'{name}: whole')
+        damaged += len(problems)
+    return 1 if damaged else 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from glowdeblur_plugin.data.progress import ProgressLine
+    from glowdeblur_plugin.report.audit import as_json, as_table, audit_sets, half_distance
+    from glowdeblur_plugin.report.audit_pictures import comparison_picture, encode_png, set_picture, trade_off_picture
+    from glowdeblur_plugin.report.blur_record import measure_set
+    from glowdeblur_plugin.report.blur_set import chosen, open_set
+
+    names = list(dict.fromkeys([*options.sets, *([options.reference] if options.reference else [])]))
+    progress = ProgressLine()
+    opened = {name: open_set(name, options.pictures, progress) for name in names}
+    for blur_set in opened.values():
+        chosen(blur_set, options.pictures)
+    _tell_apart(opened)
+    records = {name: measure_set(blur_set, options.pictures, options.workers, progress) for name, blur_set in opened.items()}
+    reference = records[options.reference] if options.reference else None
+    names = list(dict.fromkeys(options.sets))
+    audits = audit_sets([records[name] for name in names], reference)
+
+    files = {'inspect.json': as_json(audits, reference).encode(), 'comparison.png': encode_png(comparison_picture(audits))}
+    if reference is not None:
+        files['realism_and_coverage.png'] = encode_png(trade_off_picture(audits, reference.label, half_distance(reference).total))
+    for name, audit in zip(names, audits):
+        files[f'{_file_name(audit.record.label)}.png'] = encode_png(set_picture(audit, opened[name]))
+    _write(options.out, files)
+    print(as_table(audits))
+    for audit in audits:
+        if audit.check is not None:
+            check = audit.check
+            print(f'{audit.record.label}: the estimator against the true motion: median direction error '
+                  f'{check.direction_error:.1f} degrees, rank correlation of lengths {check.length_correlation:.2f}, histograms apart '
+                  f'by {check.length_distance:.2f} octaves of length and {check.direction_distance:.2f} x 45 degrees')
+    print(f'{options.out}: {", ".join(sorted(files))}')
+    return 0
+
+
+def _tell_apart(opened: dict) -> None:
+    """Where labels or the file names made of them are equal, take the name that the user gave."""
+    files = [_file_name(blur_set.label) for blur_set in opened.values()]
+    for name, blur_set in opened.items():
+        if files.count(_file_name(blur_set.label)) > 1:
+            blur_set.label = name
+
+
+def _file_name(label: str) -> str:
+    return re.sub(r'[^A-Za-z0-9_\-]+', '_', label).strip('_')
+
+
+def _write(out: Path, files: dict[str, bytes]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            temporary = out / f'.{name}.{os.getpid()}.tmp'
+            temporary.write_bytes(data)
+            os.replace(temporary, out / name)
+    except OSError as error:
+        raise UserError(f'--out: {out} cannot be written ({error.strerror or error})') from None

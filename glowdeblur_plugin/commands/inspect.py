@@ -11,15 +11,16 @@ from glowdeblur_plugin.errors import UserError
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
     parser = commands.add_parser('inspect', help='audit the blur of sets: directions, lengths, diversity, realism',
-                                 description='Audit the blur of sets of pictures: numbers on the screen and in inspect.json, pictures '
-                                             'beside it.')
+                                 description='Audit the blur of sets of pictures: a table on the screen, all numbers in '
+                                             'inspect.json, and pictures.')
     parser.add_argument('sets', nargs='+', metavar='SET',
-                        help='packed set (.lmdb) or folder of blurry pictures; or DOMAIN:PATH, a domain of the blur simulator on '
-                             'the sharp pictures in PATH, such as gopro:datasets_lmdb/lsdir/train_gt.lmdb')
+                        help='packed set (.lmdb) or folder of blurry pictures; or DOMAIN:PATH, a domain of the blur simulator '
+                             'on the sharp pictures in PATH, such as gopro:datasets_lmdb/lsdir/train_gt.lmdb')
     parser.add_argument('--reference', metavar='SET', help='real set that realism is measured against')
-    parser.add_argument('--out', type=Path, default=Path('inspect'), help='folder for inspect.json and the pictures (default: inspect)')
-    parser.add_argument('--pictures', type=_at_least_one, metavar='N', help='look at N pictures of each set, evenly spaced '
-                                                                            '(default: all)')
+    parser.add_argument('--out', type=Path, default=Path('inspect'),
+                        help='folder for inspect.json and the pictures (default: inspect)')
+    parser.add_argument('--pictures', type=_at_least_one, metavar='N',
+                        help='look at N pictures of each set, evenly spaced (default: all)')
     parser.add_argument('--workers', type=_at_least_one, metavar='N', default=os.cpu_count(),
                         help='processes for large sets (default: one a core)')
     parser.add_argument('--verify', action='store_true', help='only check every record of packed sets against its checksum')
@@ -71,7 +72,8 @@ def _audit(options: argparse.Namespace) -> int:
 
     files = {'inspect.json': as_json(audits, reference).encode(), 'comparison.png': encode_png(comparison_picture(audits))}
     if reference is not None:
-        files['realism_and_coverage.png'] = encode_png(trade_off_picture(audits, reference.label, half_distance(reference).total))
+        trade_off = trade_off_picture(audits, reference.label, half_distance(reference).total)
+        files['realism_and_coverage.png'] = encode_png(trade_off)
     for name, audit in zip(names, audits):
         files[f'{_file_name(audit.record.label)}.png'] = encode_png(set_picture(audit, opened[name]))
     _write(options.out, files)
@@ -80,8 +82,8 @@ def _audit(options: argparse.Namespace) -> int:
         if audit.check is not None:
             check = audit.check
             print(f'{audit.record.label}: the estimator against the true motion: median direction error '
-                  f'{check.direction_error:.1f} degrees, rank correlation of lengths {check.length_correlation:.2f}, histograms apart '
-                  f'by {check.length_distance:.2f} octaves of length and {check.direction_distance:.2f} x 45 degrees')
+                  f'{check.direction_error:.1f} degrees, rank correlation of lengths {check.length_correlation:.2f}, '
+                  f'histograms apart by {check.length_distance:.2f} octaves of length and {check.direction_distance:.2f} x 45 degrees')
     print(f'{options.out}: {", ".join(sorted(files))}')
     return 0
 

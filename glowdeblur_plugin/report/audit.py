@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.report.blur_patterns import BlurPatterns, blur_lengths, blur_patterns, equal_weights, orientation_histogram
+from glowdeblur_plugin.report.blur_patterns import (BlurPatterns, blur_lengths, blur_patterns, equal_weights,
+                                                    orientation_histogram)
 from glowdeblur_plugin.report.blur_record import SetRecord
 from glowdeblur_plugin.report.diversity import diversity, expected_diversity, kinds_of_blur
 from glowdeblur_plugin.report.realism import (HALF_TURN, LENGTH_UNIT, RealismDistance, Statistics, circular_wasserstein,
@@ -22,7 +23,8 @@ class EstimateCheck(NamedTuple):
     """How well the estimator does on a set of known motion, over the cells it is sure of.
 
     Attributes:
-        direction_error: median error of direction in degrees, of cells with D above 4 pixels (nan without any); a blind guess has 45.
+        direction_error: median error of direction in degrees, of cells with D above 4 pixels (nan without any); a blind guess
+            has 45.
         length_correlation: rank correlation of estimated and true length over cells (nan if all are alike).
         length_distance, direction_distance: of the histograms, in the units of `realism_distance`.
     """
@@ -41,9 +43,10 @@ class SetAudit:
         patterns: of the blur as it is best known.
         blind: of the blur estimated from the blurry pictures alone.
         diversity: kinds of blur covered, as it is best known.
-        diversity_at_equal: kinds of blur that `equal_count` pictures cover on average, estimated blindly: what sets are compared by.
-        realism: distance to the reference, blur estimated blindly on both sides, so that the estimator's faults are not taken for
-            the set's; None without a reference.
+        diversity_at_equal: kinds of blur that `equal_count` pictures cover on average, estimated blindly: what sets are
+            compared by.
+        realism: distance to the reference, blur estimated blindly on both sides, so that the estimator's faults are not taken
+            for the set's; None without a reference.
         check: the blind estimate against the truth, where that is known.
     """
 
@@ -74,8 +77,8 @@ def audit_sets(records: Sequence[SetRecord], reference: SetRecord | None) -> lis
         # Pictures without a sure cell cover no kind of blur, but count as pictures.
         kinds += [frozenset()] * (len(record.pictures) - len(kinds))
         audits.append(SetAudit(
-            record, blur_patterns(best_cells), blur_patterns(blind_cells), diversity([kinds_of_blur(cells) for cells in best_cells]),
-            equal_count, expected_diversity(kinds, equal_count),
+            record, blur_patterns(best_cells), blur_patterns(blind_cells),
+            diversity([kinds_of_blur(cells) for cells in best_cells]), equal_count, expected_diversity(kinds, equal_count),
             None if reference is None else realism_distance(statistics(record), statistics(reference)),
             check_estimate(record) if record.origin == 'true' else None))
     return audits
@@ -142,7 +145,8 @@ def _set_numbers(audit: SetAudit) -> dict[str, Any]:
     if audit.record.origin != 'estimated':
         numbers['patterns_estimated_blindly'] = _patterns(audit.blind)
     if audit.check is not None:
-        numbers['estimate_against_truth'] = {key: value if np.isfinite(value) else None for key, value in audit.check._asdict().items()}
+        numbers['estimate_against_truth'] = {key: value if np.isfinite(value) else None
+                                             for key, value in audit.check._asdict().items()}
     if audit.realism is not None:
         numbers['realism_distance'] = _distance(audit.realism)
     return numbers
@@ -159,8 +163,8 @@ def _distance(distance: RealismDistance) -> dict[str, float]:
 def as_table(audits: Sequence[SetAudit]) -> str:
     """A plain table, one line a set."""
     count = audits[0].equal_count
-    head = ['set', 'pictures', 'motion', 'L median', 'L 99 %', 'global', 'local', 'sharp', 'kinds', f'kinds of {count}', 'noise',
-            'saturated', 'realism']
+    head = ['set', 'pictures', 'motion', 'L median', 'L 99 %', 'global', 'local', 'hardly', 'kinds', f'kinds of {count}',
+            'noise', 'saturated', 'realism']
     rows = [head, *(_row(audit) for audit in audits)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     return '\n'.join('  '.join(cell.ljust(width) if column == 0 else cell.rjust(width)
@@ -171,6 +175,7 @@ def _row(audit: SetAudit) -> list[str]:
     pictures, patterns = audit.record.pictures, audit.patterns
     return [audit.record.label, str(len(pictures)), audit.record.origin,
             f'{patterns.median:.1f} px', f'{patterns.longest:.1f} px', *(f'{share:.0%}' for share in patterns.shares),
-            str(audit.diversity), f'{audit.diversity_at_equal:.1f}', f'{np.median([picture.noise for picture in pictures]):.2f}',
+            str(audit.diversity), f'{audit.diversity_at_equal:.1f}',
+            f'{np.median([picture.noise for picture in pictures]):.2f}',
             f'{np.mean([picture.saturation for picture in pictures]):.1%}',
             '-' if audit.realism is None else f'{audit.realism.total:.2f}']

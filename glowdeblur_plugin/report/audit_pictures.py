@@ -24,9 +24,9 @@ ROW = 150
 
 
 def set_picture(audit: SetAudit, blur_set: BlurSet) -> np.ndarray:
-    """One set: directions as a rose and as bars, lengths, global and local share, and three pictures with their blur drawn on them, of
-    ranks 1/6, 1/2 and 5/6 by median blur length. Where more than the blurry pictures is known, a dark line shows what these
-    alone would say."""
+    """One set: directions as a rose and as bars, lengths, global and local share, and three pictures with their blur drawn on
+    them, of ranks 1/6, 1/2 and 5/6 by median blur length. Where more than the blurry pictures is known, a dark line shows what
+    these alone would say."""
     patterns, known = audit.patterns, audit.record.origin != 'estimated'
     crops = sample_crops(audit, blur_set)
     width = max(SIDE + sum(crop.shape[1] + 12 for crop in crops) + SIDE - 12, 1220)
@@ -113,8 +113,8 @@ def comparison_picture(audits: Sequence[SetAudit]) -> np.ndarray:
         charts.write(canvas, f'{len(audit.record.pictures)} pictures', SIDE, top + 20 + charts.LINE, colour=charts.GREY)
         charts.write(canvas, ORIGINS[audit.record.origin], SIDE, top + 20 + 2 * charts.LINE, colour=charts.GREY)
         _shares(canvas, (SIDE + 240, top + 10, 180, 24), patterns)
-        charts.histogram(canvas, (SIDE + 470, top + 10, 310, ROW - 55), _whole_axis(patterns.orientation), colour, ORIENTATION_TICKS,
-                         'direction in degrees' if index == 0 else '')
+        charts.histogram(canvas, (SIDE + 470, top + 10, 310, ROW - 55), _whole_axis(patterns.orientation), colour,
+                         ORIENTATION_TICKS, 'direction in degrees' if index == 0 else '')
         charts.histogram(canvas, (SIDE + 840, top + 10, 310, ROW - 55), patterns.normalised, colour,
                          [(0, '0'), (0.5, '0.5'), (1, f'1 = {patterns.longest:.0f} px')],
                          'length / longest (99 %)' if index == 0 else '')
@@ -122,16 +122,16 @@ def comparison_picture(audits: Sequence[SetAudit]) -> np.ndarray:
 
 
 def trade_off_picture(audits: Sequence[SetAudit], reference: str, floor: float) -> np.ndarray:
-    """Realism against coverage: a dot for each set, its distance to the reference to the right, the kinds of blur that an equal number of
-    its pictures cover upwards; `floor` is the distance between the reference's own halves."""
+    """Realism against coverage: a dot for each set, its distance to the reference to the right, the kinds of blur that an equal
+    number of its pictures cover upwards; `floor` is the distance between the reference's own halves."""
     canvas = charts.blank(1000, 680)
     count = audits[0].equal_count
     charts.write(canvas, 'Realism and coverage of blur', SIDE, 34, scale=0.8)
-    charts.write(canvas, f'{count} pictures of each set, blur estimated from the blurry picture alone; real and diverse sets lie in the upper left', SIDE, 60,
-                 colour=charts.GREY)
+    note = f'{count} pictures of each set, blur estimated from the blurry picture alone; best is the upper left'
+    charts.write(canvas, note, SIDE, 60, colour=charts.GREY)
     points = [(audit.realism.total, audit.diversity_at_equal, charts.shortened(audit.record.label, 260)) for audit in audits]
-    axes = (f'distance to {reference} in noise, saturation, length and direction (its own halves: {floor:.2f})', 'kinds of blur')
-    charts.scatter(canvas, (80, 110, 880, 490), points, axes)
+    distance = f'distance to {reference} in noise, saturation, length and direction (its own halves: {floor:.2f})'
+    charts.scatter(canvas, (80, 110, 880, 490), points, (distance, 'kinds of blur'))
     return canvas
 
 

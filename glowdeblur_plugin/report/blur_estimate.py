@@ -26,7 +26,8 @@ class Comparison(NamedTuple):
 
     Attributes:
         pooling: spread of the Gaussian over which S is averaged, in cells.
-        direction_share: of the deviation of a direction's mean log S from the overall mean, which counts beside the course of log S over
+        direction_share: of the deviation of a direction's mean log S from the overall mean, which counts beside the course of
+            log S over
             the distances: a sharp scene may have a direction of its own.
         overall_share: of the overall mean of log S that counts: the contrast of a scene is unknown.
         temperature: of the weights exp(-e / temperature), e the mean squared difference of log S.
@@ -53,11 +54,11 @@ class BlurEstimate(NamedTuple):
 def estimate_blur(picture: np.ndarray, sharp: np.ndarray | None = None) -> BlurEstimate:
     """Blur tensor (D cos 2a, D sin 2a, L_minor) of each whole cell of 32 x 32 pixels, from the cell and its neighbours.
 
-    The estimate is the mean of the templates' tensors, see `structure_functions.templates`, each weighted by how near its structure
-    function is to the cell's. With the sharp picture of the same scene, the ratio of both structure functions is compared instead:
-    the scene cancels, and a shift of the sharp picture does no harm. A cell is sure when the mean of S beyond 20 pixels is
-    above 20 + 20 x the noise's variance in squared levels. Kernels that wind come out too short: most of what is seen is
-    their core.
+    The estimate is the mean of the templates' tensors, see `structure_functions.templates`, each weighted by how near its
+    structure function is to the cell's. With the sharp picture of the same scene, the ratio of both structure functions is
+    compared instead: the scene cancels, and a shift of the sharp picture does no harm. A cell is sure when the mean of S beyond
+    20 pixels is above 20 + 20 x the noise's variance in squared levels. Kernels that wind come out too short: most of what is
+    seen is their core.
 
     Args:
         picture: blurry, uint8 RGB (H, W, 3), at least 32 x 32.
@@ -79,8 +80,8 @@ def estimate_blur(picture: np.ndarray, sharp: np.ndarray | None = None) -> BlurE
 
 def noise_level(grey: np.ndarray) -> float:
     """Standard deviation of the noise in 8-bit levels: Immerkaer's mean absolute response to the difference of two Laplacians
-    (CVIU 1996), per cell, of which the fifth percentile is taken because texture only adds to it (the percentile is our choice).
-    Cells darker than 10 or brighter than 245, where levels are cut, do not count unless all are.
+    (CVIU 1996), per cell, of which the fifth percentile is taken because texture only adds to it (the percentile is our
+    choice). Cells darker than 10 or brighter than 245, where levels are cut, do not count unless all are.
 
     Args:
         grey: float32 (H, W) in 0..255.
@@ -102,7 +103,8 @@ def _measured(picture: np.ndarray, comparison: Comparison) -> tuple[np.ndarray, 
     variance = noise_level(grey) ** 2
     differences = structure_functions(grey)
     sure = differences[np.hypot(*offsets().T) > FAR].mean(axis=0) > CONTRAST + CONTRAST_PER_NOISE * variance
-    wide = np.stack([cv2.GaussianBlur(plane, (0, 0), comparison.pooling, borderType=cv2.BORDER_REFLECT) for plane in differences])
+    wide = np.stack([cv2.GaussianBlur(plane, (0, 0), comparison.pooling, borderType=cv2.BORDER_REFLECT)
+                     for plane in differences])
     clean = np.maximum(wide - 2 * variance, NOISE_LEFT * variance + SMALLEST_DIFFERENCE)
     return np.log(clean).reshape(len(clean), -1).T, sure
 

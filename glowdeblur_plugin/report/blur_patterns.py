@@ -52,9 +52,10 @@ def blur_patterns(pictures: Sequence[np.ndarray]) -> BlurPatterns:
     """The statistics of a set from the blur tensors of its pictures' cells."""
     lengths, weights = np.concatenate([blur_lengths(cells) for cells in pictures]), equal_weights(pictures)
     longest = weighted_quantile(lengths, weights, LONGEST_QUANTILE)
-    magnitude = np.histogram(np.minimum(lengths / MAGNITUDE_STEP, MAGNITUDE_BINS - 0.5), MAGNITUDE_BINS, (0, MAGNITUDE_BINS), weights=weights)
-    normalised = np.histogram(np.minimum(lengths / max(longest, 1e-6), 1), NORMALISED_BINS, (0, 1), weights=weights)
-    return BlurPatterns(orientation_histogram(pictures), magnitude[0], normalised[0], longest,
+    steps = np.minimum(lengths / MAGNITUDE_STEP, MAGNITUDE_BINS - 0.5)
+    magnitude, _ = np.histogram(steps, MAGNITUDE_BINS, (0, MAGNITUDE_BINS), weights=weights)
+    normalised, _ = np.histogram(np.minimum(lengths / max(longest, 1e-6), 1), NORMALISED_BINS, (0, 1), weights=weights)
+    return BlurPatterns(orientation_histogram(pictures), magnitude, normalised, longest,
                         weighted_quantile(lengths, weights, 0.5), global_local_shares(pictures))
 
 
@@ -69,10 +70,12 @@ def equal_weights(pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def orientation_histogram(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Shares (36,) of directions a in steps of 5 degrees around 0, 5, ... 175: x to the right, y downwards, so 45 is a fall to the right.
+    """Shares (36,) of directions a in steps of 5 degrees around 0, 5, ... 175: x to the right, y downwards, so 45 is a fall to
+    the right.
 
-    A cell with L > 3 pixels weighs D: round blur has no direction, and the error of a measured one goes with 1 / D, so long directed
-    blur says most; in sharper cells an estimate shows the scene's direction. Uniform where nothing is directed. Our choice.
+    A cell with L > 3 pixels weighs D: round blur has no direction, and the error of a measured one goes with 1 / D, so long
+    directed blur says most; in sharper cells an estimate shows the scene's direction. Uniform where nothing is directed. Our
+    choice.
     """
     cells, weights = np.concatenate(pictures), equal_weights(pictures)
     doubled = np.arctan2(cells[:, 1], cells[:, 0]) / (2 * np.pi) * ORIENTATION_BINS
@@ -82,8 +85,8 @@ def orientation_histogram(pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def global_local_shares(pictures: Sequence[np.ndarray]) -> Shares:
-    """Shares of pictures by s, the share of a picture's cells with L > 3 pixels: global where s >= 0.5, local where 0.05 <= s < 0.5,
-    else hardly blurred. The paper draws the first two and gives no formula: limits are our choice."""
+    """Shares of pictures by s, the share of a picture's cells with L > 3 pixels: global where s >= 0.5, local where 0.05 <= s <
+    0.5, else hardly blurred. The paper draws the first two and gives no formula: limits are our choice."""
     blurred = np.array([(blur_lengths(cells) > BLURRED_FROM).mean() for cells in pictures])
     everywhere, hardly = (blurred >= GLOBAL_SHARE).mean(), (blurred < LOCAL_SHARE).mean()
     return Shares(float(everywhere), float(1 - everywhere - hardly), float(hardly))

@@ -27,8 +27,8 @@ class PictureRecord(NamedTuple):
         noise: standard deviation in 8-bit levels, see `noise_level`.
         saturation: share of the pixels with a channel at 250 or above.
         blind: blur estimated from the blurry picture alone.
-        best: the best that is known of it: the true blur, its mean over each cell, all sure; else estimated with the sharp picture;
-            else `blind`.
+        best: the best that is known of it: the true blur, its mean over each cell, all sure; else estimated with the sharp
+            picture; else `blind`.
     """
 
     index: int

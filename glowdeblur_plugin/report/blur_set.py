@@ -22,8 +22,8 @@ MotionOrigin = Literal['true', 'pairs', 'estimated']
 
 
 class Shot(NamedTuple):
-    """A blurry `picture` and the `sharp` one of the same scene or None, uint8 RGB (H, W, 3), and the true blur tensor `motion`, float32
-    (3, H, W), or None."""
+    """A blurry `picture` and the `sharp` one of the same scene or None, uint8 RGB (H, W, 3), and the true blur tensor `motion`,
+    float32 (3, H, W), or None."""
 
     picture: np.ndarray
     sharp: np.ndarray | None
@@ -60,7 +60,8 @@ class BlurSet(ABC):
 
 
 class BlurryPictures(BlurSet):
-    """A packed set or folder of blurry pictures; `<split>_motion.lmdb` or else `<split>_gt.lmdb` beside `<split>_lq.lmdb` are used."""
+    """A packed set or folder of blurry pictures; `<split>_motion.lmdb` or else `<split>_gt.lmdb` beside `<split>_lq.lmdb` are
+    used."""
 
     def __init__(self, label: str, source: PictureSource) -> None:
         self.label, self.source = label, source
@@ -76,8 +77,8 @@ class BlurryPictures(BlurSet):
         self.origin = 'true' if self.motion else 'pairs' if self.sharp else 'estimated'
         missing = [key for key in self.keys if self.motion and key not in self.motion.sizes]
         if missing:
-            raise UserError(f'{self.motion.root}: has no motion for {len(missing)} pictures of {source.root}, such as {missing[0]}; '
-                            'pack it again')
+            raise UserError(f'{self.motion.root}: has no motion for {len(missing)} pictures of {source.root}, such as '
+                            f'{missing[0]}; pack it again')
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -104,7 +105,8 @@ def _sharp_sibling(root: Path) -> Path | None:
 
 
 class SimulatedBlur(BlurSet):
-    """A domain of the blur simulator on sharp pictures, whole ones less the margin; seed 0, so it comes out the same each time."""
+    """A domain of the blur simulator on sharp pictures, whole ones less the margin; seed 0, so it comes out the same each
+    time."""
 
     origin = 'true'
 
@@ -139,7 +141,8 @@ class SimulatedBlur(BlurSet):
 
 
 def open_set(text: str, pictures: int | None = None, progress: Progress = silent) -> BlurSet:
-    """Open what the user names: a packed set, a folder, or `DOMAIN:PATH`, a domain of the simulator on the sharp pictures in PATH.
+    """Open what the user names: a packed set, a folder, or `DOMAIN:PATH`, a domain of the simulator on the sharp pictures in
+    PATH.
 
     Args:
         pictures: how many are wanted; a simulated set draws further blurs of its pictures when it has fewer.
@@ -170,10 +173,10 @@ def chosen(blur_set: BlurSet, pictures: int | None) -> list[int]:
     """
     count = len(blur_set)
     if pictures is not None and pictures > count:
-        raise UserError(f'--pictures: {blur_set.label} has {count} pictures, {pictures} were asked for; ask for {count} or fewer')
+        raise UserError(f'--pictures: {blur_set.label} has {count} pictures, but {pictures} were asked for')
     indices = list(range(count)) if pictures is None else [index * count // pictures for index in range(pictures)]
     for index in indices:
         height, width = blur_set.size(index)
         if min(height, width) < CELL:
-            raise UserError(f'{blur_set.describe(index)}: {width}x{height} pixels are too few, the audit needs a cell of {CELL}x{CELL}')
+            raise UserError(f'{blur_set.describe(index)}: {width}x{height} pixels are too few, the audit needs {CELL}x{CELL}')
     return indices

@@ -9,7 +9,8 @@ Box = tuple[int, int, int, int]
 Colour = tuple[int, int, int]
 
 INK, GREY, PALE = (30, 30, 30), (120, 120, 120), (225, 225, 225)
-COLOURS = ((31, 95, 166), (200, 80, 30), (40, 130, 70), (140, 70, 150), (180, 140, 20), (30, 150, 160), (170, 50, 90), (110, 110, 110))
+COLOURS = ((31, 95, 166), (200, 80, 30), (40, 130, 70), (140, 70, 150), (180, 140, 20),
+           (30, 150, 160), (170, 50, 90), (110, 110, 110))
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TEXT_SCALE = 0.45
 LINE = 18
@@ -43,8 +44,8 @@ def shortened(text: str, width: int, scale: float = TEXT_SCALE) -> str:
 
 def histogram(canvas: np.ndarray, box: Box, shares: np.ndarray, colour: Colour, ticks: Sequence[tuple[float, str]],
               title: str, outline: np.ndarray | None = None) -> None:
-    """Bars of `shares` (B,) under a title, with `ticks` (position from 0 to 1, label) below; `outline` (B,) is drawn as a dark line of
-    steps. The axis ends at the highest of both."""
+    """Bars of `shares` (B,) under a title, with `ticks` (position from 0 to 1, label) below; `outline` (B,) is drawn as a dark
+    line of steps. The axis ends at the highest of both."""
     left, top, width, height = box
     write(canvas, title, left, top - 8)
     shown = [shares] if outline is None else [shares, outline]
@@ -65,8 +66,8 @@ def histogram(canvas: np.ndarray, box: Box, shares: np.ndarray, colour: Colour, 
 
 
 def rose(canvas: np.ndarray, box: Box, shares: np.ndarray, colour: Colour, title: str) -> None:
-    """Directions as they lie in the picture: a wedge to both sides for each of `shares` (B,) over 180 degrees, y downwards, its area
-    in proportion to the share; the ring is where all would be alike."""
+    """Directions as they lie in the picture: a wedge to both sides for each of `shares` (B,) over 180 degrees, y downwards, its
+    area in proportion to the share; the ring is where all would be alike."""
     left, top, width, height = box
     write(canvas, title, left, top - 8)
     middle, radius = (left + width // 2, top + height // 2), min(width, height) // 2 - 2
@@ -98,7 +99,8 @@ def share_bar(canvas: np.ndarray, box: Box, parts: Sequence[tuple[str, float, Co
 
 
 def scatter(canvas: np.ndarray, box: Box, points: Sequence[tuple[float, float, str]], axes: tuple[str, str]) -> None:
-    """Labelled dots (x, y, label) with both axes from 0, their names in `axes`; labels are moved about until they overlap nothing."""
+    """Labelled dots (x, y, label) with both axes from 0, their names in `axes`; labels are moved about until they overlap
+    nothing."""
     left, top, width, height = box
     limits = [nice_limit(max(max(point[axis] for point in points), 1e-6) * 1.1) for axis in (0, 1)]
     cv2.rectangle(canvas, (left, top), (left + width, top + height), PALE, 1)
@@ -130,8 +132,8 @@ def nice_limit(value: float) -> float:
 
 
 def free_place(point: tuple[int, int], size: tuple[int, int], taken: Sequence[Box], inside: Box) -> Box:
-    """Where a text of `size` lies beside `point` without touching the boxes in `taken`, within `inside`: the nearest of places to its
-    right and left at heights further and further away; beside the point where none is free."""
+    """Where a text of `size` lies beside `point` without touching the boxes in `taken`, within `inside`: the nearest of places
+    to its right and left at heights further and further away; beside the point where none is free."""
     (x, y), (width, height) = point, size
     beside = [(x + 12, y - height // 2, width, height), (x - 12 - width, y - height // 2, width, height)]
     for steps in range(40):

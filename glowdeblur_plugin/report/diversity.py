@@ -1,10 +1,10 @@
 """How many kinds of blur a set covers.
 
-The space of blur tensors is put on a logarithmic scale, r = log2(1 + D / 2 px) in direction 2a and z = log2(1 + L_minor / 2 px), and cut
-into boxes of side 1: an octave of length, and of direction about 10 degrees at 14 pixels. The diversity of a set is the number
-of boxes that its pictures cover, a covered volume. Our choice: an entropy falls when a set is joined with a plainer one, while
-coverage has for a union at least the most of its parts; one kernel covers one box, the least; and neither order nor doubling
-changes it.
+The space of blur tensors is put on a logarithmic scale, r = log2(1 + D / 2 px) in direction 2a and z = log2(1 + L_minor / 2
+px), and cut into boxes of side 1: an octave of length, and of direction about 10 degrees at 14 pixels. The diversity of a set
+is the number of boxes that its pictures cover, a covered volume. Our choice: an entropy falls when a set is joined with a
+plainer one, while coverage has for a union at least the most of its parts; one kernel covers one box, the least; and neither
+order nor doubling changes it.
 
 It grows with the number of pictures, ever slower: compare sets at equal numbers, with `expected_diversity` or `--pictures`.
 """
@@ -16,21 +16,23 @@ from math import comb
 import numpy as np
 
 UNIT_LENGTH = 2.0
-LEAST_SHARE = 0.02
+LEAST_SHARE = 0.05
 
 Kinds = frozenset[tuple[int, int, int]]
 
 
 def kinds_of_blur(cells: np.ndarray) -> Kinds:
-    """The boxes that hold at least 2 % of a picture's cells, of which `cells` (n, 3) are the blur tensors in pixels; the fullest one
-    where none does.
+    """The boxes that hold at least 5 % of a picture's cells, of which `cells` (n, 3) are the blur tensors in pixels; the
+    fullest one where none does.
 
-    The limit keeps single wrong estimates out. It looks at one picture alone, so a set's coverage stays a union.
+    The limit keeps single wrong estimates out (with 5 %, simulated sets cover about as many boxes by estimated as by true
+    motion). It looks at one picture alone, so a set's coverage stays a union.
     """
     directed = np.hypot(cells[:, 0], cells[:, 1])
     scale = np.log2(1 + directed / UNIT_LENGTH) / np.maximum(directed, 1e-12)
     minor = np.log2(1 + np.maximum(cells[:, 2], 0) / UNIT_LENGTH)
-    boxes = Counter(map(tuple, np.round(np.stack([cells[:, 0] * scale, cells[:, 1] * scale, minor], axis=1)).astype(int).tolist()))
+    places = np.stack([cells[:, 0] * scale, cells[:, 1] * scale, minor], axis=1)
+    boxes = Counter(map(tuple, np.round(places).astype(int).tolist()))
     least = min(LEAST_SHARE * len(cells), max(boxes.values()))
     return frozenset(box for box, count in boxes.items() if count >= least)
 
@@ -41,8 +43,8 @@ def diversity(pictures: Sequence[Kinds]) -> int:
 
 
 def expected_diversity(pictures: Sequence[Kinds], count: int) -> float:
-    """Mean diversity of all choices of `count` from the set's N pictures: the sum over kinds of 1 - C(N - n, count) / C(N, count),
-    n the number of pictures that show the kind (rarefaction, Hurlbert, Ecology 1971).
+    """Mean diversity of all choices of `count` from the set's N pictures: the sum over kinds of 1 - C(N - n, count) / C(N,
+    count), n the number of pictures that show the kind (rarefaction, Hurlbert, Ecology 1971).
 
     Raises:
         ValueError: `count` is not from 1 to N.

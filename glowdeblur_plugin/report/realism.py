@@ -1,6 +1,7 @@
 """How far a set is from a real one: distances of the distributions of noise, saturation, blur length and blur direction.
 
-Each is a 1-D Wasserstein distance (the mean way that values must be moved to turn one distribution into the other), of values on
+Each is a 1-D Wasserstein distance (the mean way that values must be moved to turn one distribution into the other), of values
+on
 a logarithmic scale: octaves, so no scale of the sets enters and a difference at small values counts like one at large values.
 Unlike a divergence of histograms it has no bins and knows near from far. A sum of metrics is one: 0 for equal distributions,
 symmetric, and the triangle inequality holds. The choice of terms, scales and equal weights is ours.
@@ -66,8 +67,8 @@ def _octaves(values: np.ndarray, unit: float) -> np.ndarray:
 
 def wasserstein(one: np.ndarray, other: np.ndarray, one_weights: np.ndarray | None = None,
                 other_weights: np.ndarray | None = None) -> float:
-    """1-D Wasserstein distance of two weighted samples, (n,) and (m,): the integral of the difference of their distribution functions;
-    weights are divided by their sum."""
+    """1-D Wasserstein distance of two weighted samples, (n,) and (m,): the integral of the difference of their distribution
+    functions; weights are divided by their sum."""
     points = np.sort(np.concatenate([one, other]))
     shares = [_distribution(values, weights, points[:-1]) for values, weights in ((one, one_weights), (other, other_weights))]
     return float(np.sum(np.abs(shares[0] - shares[1]) * np.diff(points)))
@@ -82,7 +83,8 @@ def _distribution(values: np.ndarray, weights: np.ndarray | None, points: np.nda
 
 
 def circular_wasserstein(one: np.ndarray, other: np.ndarray, period: float) -> float:
-    """1-D Wasserstein distance on a circle of length `period` of two histograms (B,) that each sum to 1: the mean way is the least, over
-    all shifts of the difference of the distribution functions, where its median is 0 (Rabin, Delon and Gousseau 2011)."""
+    """1-D Wasserstein distance on a circle of length `period` of two histograms (B,) that each sum to 1: the mean way is the
+    least, over all shifts of the difference of the distribution functions, where its median is 0 (Rabin, Delon and Gousseau
+    2011)."""
     difference = np.cumsum(one - other)
     return float(np.abs(difference - np.median(difference)).sum() * period / len(one))

@@ -1,8 +1,8 @@
 """How fast the levels of a picture change with distance, per cell, and what blur of each kind makes of it.
 
-The structure function (Kolmogorov 1941) S(d) is the mean squared difference between pixels d apart. In a sharp natural picture it
-grows like |d|^alpha; blur by a kernel of autocorrelation r turns it into (S * r)(d) - (S * r)(0), which starts like |d|^2 and joins the
-sharp one beyond the kernel's width in the direction of d.
+The structure function (Kolmogorov 1941) S(d) is the mean squared difference between pixels d apart. In a sharp natural picture
+it grows like |d|^alpha; blur by a kernel of autocorrelation r turns it into (S * r)(d) - (S * r)(0), which starts like |d|^2
+and joins the sharp one beyond the kernel's width in the direction of d.
 """
 
 from functools import lru_cache
@@ -46,8 +46,8 @@ def _multiples(x: int, y: int) -> list[int]:
 
 
 def structure_functions(grey: np.ndarray) -> np.ndarray:
-    """S at each offset in squared levels, the mean over each cell: float32 (70, h, w) of `grey`, float32 (H, W); beyond its border the
-    picture is mirrored."""
+    """S at each offset in squared levels, the mean over each cell: float32 (70, h, w) of `grey`, float32 (H, W); beyond its
+    border the picture is mirrored."""
     height, width = grey.shape
     edge = max(DISTANCES) + 2
     padded = cv2.copyMakeBorder(grey, edge, edge, edge, edge, cv2.BORDER_REFLECT)
@@ -62,8 +62,8 @@ def structure_functions(grey: np.ndarray) -> np.ndarray:
 
 @lru_cache
 def templates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """log S of sharp pictures of each alpha after blur of each kind, (T, 3, 70); of the sharp ones behind the lens alone, (3, 70); and
-    the blur tensors, (T, 3) in pixels. Lengths go from 1 to 45 pixels in half octaves."""
+    """log S of sharp pictures of each alpha after blur of each kind, (T, 3, 70); of the sharp ones behind the lens alone, (3,
+    70); and the blur tensors, (T, 3) in pixels. Lengths go from 1 to 45 pixels in half octaves."""
     blurred, tensors = [], []
     for length, share in product(LENGTHS, WIDTH_SHARES):
         for angle in np.arange(TEMPLATE_ANGLES if share < 1 else 1) * np.pi / TEMPLATE_ANGLES:
@@ -87,8 +87,8 @@ def _blurred_logarithms(length: float, minor: float, angle: float) -> np.ndarray
 def _autocorrelation_points(length: float) -> np.ndarray:
     """Equally heavy points (31,) of the autocorrelation of a kernel of blur length `length` behind a lens of spread 0.5 pixels.
 
-    A logistic distribution of the right variance, 2 (length^2 / 12 + spread^2): more peaked than the triangle of a line, less than
-    that of a winding path. Our choice.
+    A logistic distribution of the right variance, 2 (length^2 / 12 + spread^2): more peaked than the triangle of a line, less
+    than that of a winding path. Our choice.
     """
     quantiles = (np.arange(KERNEL_POINTS) + 0.5) / KERNEL_POINTS
     points = np.log(quantiles / (1 - quantiles))

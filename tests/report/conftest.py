@@ -1,0 +1,36 @@
+"""Photographs blurred by the simulator, with their true motion."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from skimage import data
+
+from glowdeblur_plugin.data.simulate.domains import Domain
+from glowdeblur_plugin.data.simulate.pipeline import Sample, simulate
+from glowdeblur_plugin.data.simulate.plan import margin
+from glowdeblur_plugin.data.window import Window
+
+Blurred = Callable[..., list[Sample]]
+SIDE = 192
+
+
+@pytest.fixture(scope='session')
+def blurred() -> Blurred:
+    """Makes samples of one kind of blur, (192, 192, 3) each: `blurred(kind, count, shortest, longest, noise=...)`."""
+    pictures = [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
+
+    @lru_cache
+    def make(kind: str, count: int, shortest: float, longest: float, noise: float = 0.0) -> list[Sample]:
+        domain = Domain({kind: 1.0}, (shortest, longest), (noise, noise))
+        edge = margin(domain)
+        samples = []
+        for index in range(count):
+            rng = np.random.default_rng(index)
+            picture = pictures[index % len(pictures)]
+            top, left = (int(rng.integers(edge, length - edge - SIDE)) for length in picture.shape[:2])
+            samples.append(simulate(picture, Window(top, left, SIDE, SIDE), domain, rng))
+        return samples
+
+    return make

@@ -98,6 +98,7 @@ def _measured(blur_set: BlurSet, indices: list[int], processes: int) -> Iterator
         for index in indices:
             yield measure_picture(blur_set, index)
         return
+    # Spawned: forked children of a process that has measured pictures itself were seen to hang.
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(processes, context, _start, (blur_set,)) as executor:
         try:

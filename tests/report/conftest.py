@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from skimage import data
@@ -14,6 +16,16 @@ from glowdeblur_plugin.data.window import Window
 
 Blurred = Callable[..., list[Sample]]
 SIDE = 192
+
+
+@pytest.fixture(scope='session')
+def sharp_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with two sharp pictures, a and b, of 320x256 pixels."""
+    folder = tmp_path_factory.mktemp('sharp') / 'photos'
+    folder.mkdir()
+    for name, picture in (('a', data.coffee()), ('b', data.astronaut())):
+        cv2.imwrite(str(folder / f'{name}.png'), np.ascontiguousarray(picture[:256, :320, ::-1]))
+    return folder
 
 
 @pytest.fixture(scope='session')

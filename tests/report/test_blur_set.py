@@ -9,6 +9,7 @@ import pytest
 from skimage import data
 
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
+from glowdeblur_plugin.data.side_data import encode_motion
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.report.blur_set import chosen, open_set
 
@@ -50,10 +51,27 @@ def test_sides_that_do_not_pair_are_refused(tmp_path, crops):
         open_set(str(lq))
 
 
-def test_a_domain_on_sharp_pictures_is_the_same_each_time_and_has_as_many_as_wanted(photographs):
-    text = f'gopro:{photographs / "val.lmdb"}'
+def test_the_motion_beside_a_set_goes_before_the_sharp_side(tmp_path, crops):
+    lq = pack(tmp_path / 'test_lq.lmdb', crops)
+    pack(tmp_path / 'test_gt.lmdb', crops)
+    motion = np.random.default_rng(0).normal(0, 5, (3, 3, 4)).astype(np.float16)
+    with LmdbWriter(tmp_path / 'test_motion.lmdb', 'test', encoding='motion', details={'cell': 32}) as writer:
+        for key in crops:
+            writer.put_encoded(key, encode_motion(motion))
+    opened = open_set(str(lq))
+    shot = opened.read(2)
+    assert opened.origin == 'true' and shot.sharp is None and shot.motion.shape == (3, 96, 128)
+    np.testing.assert_array_equal(shot.motion[:, 15, 15], motion[:, 0, 0])
+    with LmdbWriter(tmp_path / 'test_motion.lmdb', 'test', encoding='motion', details={'cell': 32}) as writer:
+        writer.put_encoded('a', encode_motion(motion))
+    with pytest.raises(UserError, match='test_motion.lmdb: has no motion for 2 pictures of .*test_lq.lmdb, such as b'):
+        open_set(str(lq))
+
+
+def test_a_domain_on_sharp_pictures_is_the_same_each_time_and_has_as_many_as_wanted(sharp_folder):
+    text = f'gopro:{sharp_folder}'
     opened = open_set(text)
-    assert opened.origin == 'true' and opened.label == f'gopro:{photographs.name}/val' and len(opened) == 2
+    assert opened.origin == 'true' and opened.label == f'gopro:{sharp_folder.parent.name}/photos' and len(opened) == 2
     wider = open_set(text, pictures=5)
     assert len(wider) == 6 and len(chosen(wider, 5)) == 5
     for index in (0, 1):

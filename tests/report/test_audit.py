@@ -1,0 +1,138 @@
+"""The audit of whole sets: what is measured, and how well the estimator does where the truth is known."""
+
+import json
+
+import numpy as np
+import pytest
+
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.report import blur_record
+from glowdeblur_plugin.report.audit import as_json, as_table, audit_sets, check_estimate, rank_correlation
+from glowdeblur_plugin.report.blur_estimate import estimate_blur
+from glowdeblur_plugin.report.blur_record import SetRecord, measure_set
+from glowdeblur_plugin.report.blur_set import BlurSet, Shot, open_set
+from glowdeblur_plugin.report.diversity import diversity, kinds_of_blur
+
+
+class Samples(BlurSet):
+    """Simulated samples as a set of known motion, or of pictures alone."""
+
+    def __init__(self, label: str, samples: list, origin: str = 'true') -> None:
+        self.label, self.samples, self.origin = label, samples, origin
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def read(self, index: int) -> Shot:
+        sample = self.samples[index]
+        return Shot(sample.lq, sample.gt if self.origin == 'pairs' else None, sample.motion if self.origin == 'true' else None)
+
+    def describe(self, index: int) -> str:
+        return f'{self.label} {index}'
+
+    def size(self, index: int) -> tuple[int, int]:
+        return self.samples[index].lq.shape[:2]
+
+
+def test_estimated_histograms_of_straight_blur_are_near_the_true_ones(blurred):
+    """A constant guess of one length is 1 octave away from lengths drawn evenly from 2 to 28 pixels, and no direction 1 x 45 degrees."""
+    check = check_estimate(measure_set(Samples('lines', blurred('linear', 60, 2, 28, 1))))
+    assert check.direction_error < 8
+    assert check.length_correlation > 0.5
+    assert check.length_distance < 0.5
+    assert check.direction_distance < 0.3
+
+
+def test_the_check_tells_right_from_wrong(blurred):
+    """Perfect estimates pass, turned ones have the turn as their error."""
+    record = measure_set(Samples('lines', blurred('linear', 8, 8, 24)))
+    perfect = [picture._replace(blind=picture.best) for picture in record.pictures]
+    check = check_estimate(SetRecord('perfect', 'true', perfect))
+    assert check == pytest.approx((0, 1, 0, 0), abs=1e-6)
+    turned = [picture._replace(blind=picture.best._replace(motion=picture.best.motion * np.array([-1, -1, 1])[:, None, None]))
+              for picture in record.pictures]
+    assert check_estimate(SetRecord('turned', 'true', turned)).direction_error == pytest.approx(90, abs=1e-3)
+
+
+def test_records_hold_what_was_seen(blurred):
+    samples = blurred('linear', 4, 8, 24)
+    for origin in ('true', 'pairs', 'estimated'):
+        record = measure_set(Samples('set', samples, origin), pictures=2)
+        assert [picture.index for picture in record.pictures] == [0, 2]
+        for picture in record.pictures:
+            sample = samples[picture.index]
+            expected = {'estimated': estimate_blur(sample.lq).motion, 'pairs': estimate_blur(sample.lq, sample.gt).motion,
+                        'true': np.broadcast_to(sample.motion[:, :1, :1], picture.best.motion.shape)}[origin]
+            np.testing.assert_allclose(picture.best.motion, expected, rtol=1e-5, atol=1e-5)
+            np.testing.assert_array_equal(picture.blind.motion, estimate_blur(sample.lq).motion)
+            assert picture.saturation == (sample.lq >= 250).any(axis=2).mean()
+
+
+def test_the_number_of_processes_changes_nothing(sharp_folder, monkeypatch):
+    monkeypatch.setattr(blur_record, 'PICTURES_PER_PROCESS', 1)
+    seen = []
+    alone, shared = (measure_set(open_set(f'bsd:{sharp_folder}'), None, workers, lambda *counts: seen.append(counts))
+                     for workers in (1, 2))
+    assert seen == [(f'{alone.label}: measured', done, 2) for done in range(3)] * 2
+    for one, other in zip(alone.pictures, shared.pictures):
+        for ours, theirs in zip((one.index, one.noise, one.saturation, *one.blind, *one.best),
+                                (other.index, other.noise, other.saturation, *other.blind, *other.best)):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def kinds(record: SetRecord) -> list:
+    return [kinds_of_blur(cells) for cells in record.blind_cells()]
+
+
+def test_sets_are_compared_at_the_number_of_the_smallest(blurred):
+    lines = measure_set(Samples('lines', blurred('linear', 40, 8, 24)))
+    few = measure_set(Samples('few', blurred('linear', 40, 8, 24)[:6]))
+    audits = audit_sets([lines, few], reference=lines)
+    assert [audit.equal_count for audit in audits] == [6, 6]
+    assert audits[1].diversity_at_equal == diversity(kinds(few)) != audits[0].diversity_at_equal < diversity(kinds(lines))
+    assert audits[0].realism.total == 0 < audits[1].realism.total
+    assert audits[0].patterns.shares.everywhere == 1
+
+
+def test_a_real_set_is_nearer_to_its_own_half_than_to_noise_and_sharpness(blurred):
+    lines, noisy = blurred('linear', 40, 8, 24, 0), blurred('linear', 40, 8, 24, 12)
+    half, other, noise = (measure_set(Samples(name, samples)) for name, samples in
+                          (('half', lines[:20]), ('other', lines[20:]), ('noise', noisy[20:])))
+    sharp = SetRecord('sharp', 'true', measure_set(Samples('sharp', blurred('linear', 40, 0.1, 0.2))).pictures[20:])
+    distances = [audit.realism for audit in audit_sets([other, noise, sharp], reference=half)]
+    assert distances[1].noise > 3 * distances[0].noise
+    assert distances[2].length > 3 * distances[0].length
+    assert distances[0].total < min(distances[1].total, distances[2].total)
+
+
+def test_numbers_come_back_from_json_and_the_table_has_a_line_a_set(blurred):
+    record = measure_set(Samples('lines', blurred('linear', 8, 8, 24)))
+    sharp = measure_set(Samples('sharp', blurred('linear', 40, 0.1, 0.2)[:8]))
+    audits = audit_sets([record, sharp], reference=record)
+    found = json.loads(as_json(audits, record))
+    lines = found['sets']['lines']
+    assert lines['motion'] == 'true' and lines['pictures'] == 8 and lines['realism_distance']['total'] == 0
+    np.testing.assert_allclose(lines['patterns']['orientation'], audits[0].patterns.orientation, atol=1e-5)
+    assert lines['patterns']['shares'] == {'everywhere': 1.0, 'in_parts': 0.0, 'hardly': 0.0}
+    assert lines['estimate_against_truth']['direction_error'] == pytest.approx(audits[0].check.direction_error)
+    assert found['sets']['sharp']['estimate_against_truth']['direction_error'] is None
+    assert found['reference']['distance_of_its_halves']['total'] > 0
+    table = as_table(audits).splitlines()
+    assert len(table) == 3 and len({len(line) for line in table}) == 1 and table[1].split()[:3] == ['lines', '8', 'true']
+
+
+def test_too_few_reference_pictures_and_sets_without_contrast_are_refused(blurred):
+    few = measure_set(Samples('few', blurred('linear', 8, 8, 24)[:3]))
+    with pytest.raises(UserError, match='--reference: few has 3 pictures, a distance to it needs 4 or more'):
+        audit_sets([few], reference=few)
+    flat = [sample._replace(lq=np.full_like(sample.lq, 90)) for sample in blurred('linear', 8, 8, 24)]
+    with pytest.raises(UserError, match='flat: no picture has a cell with enough contrast'):
+        measure_set(Samples('flat', flat))
+
+
+def test_rank_correlation_agrees_with_scipy():
+    from scipy.stats import spearmanr
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 6, 40), rng.normal(size=40)
+    assert rank_correlation(one, other) == pytest.approx(spearmanr(one, other).statistic)
+    assert np.isnan(rank_correlation(np.ones(5), other[:5]))

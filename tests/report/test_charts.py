@@ -1,0 +1,79 @@
+"""Charts show their numbers, and labels keep apart."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from glowdeblur_plugin.report import charts
+
+RED = (200, 0, 0)
+
+
+def is_red(canvas: np.ndarray) -> np.ndarray:
+    return (canvas == RED).all(axis=2)
+
+
+def test_bars_are_as_high_as_their_shares():
+    canvas = charts.blank(240, 160)
+    charts.histogram(canvas, (20, 30, 200, 100), np.array([0.1, 0.2, 0.4, 0.3]), RED, [(0, '0'), (1, '1')], 'title')
+    heights = is_red(canvas)[:, [45, 95, 145, 195]].sum(axis=0)
+    np.testing.assert_allclose(heights, [25, 50, 100, 75], atol=2)
+
+
+def test_the_outline_shares_the_axis_of_the_bars():
+    canvas = charts.blank(240, 160)
+    charts.histogram(canvas, (20, 30, 200, 100), np.array([0.2, 0.2]), RED, [], '', outline=np.array([0.1, 0.4]))
+    assert np.flatnonzero(is_red(canvas)[:, 70])[0] == pytest.approx(80, abs=1)
+    assert (canvas[30, 130:210].max(axis=1) < 120).all() and (canvas[105, 30:110].max(axis=1) < 120).all()
+
+
+@pytest.mark.parametrize(('degrees', 'inside'), [(0, (90, 50)), (90, (50, 90)), (45, (80, 80)), (135, (20, 80))])
+def test_the_rose_points_where_the_blur_lies_in_the_picture(degrees, inside):
+    """x to the right, y downwards: 45 degrees fall to the right; the wedge reaches to both sides."""
+    canvas, shares = charts.blank(100, 100), np.zeros(36)
+    shares[degrees // 5] = 1
+    charts.rose(canvas, (0, 0, 100, 100), shares, RED, '')
+    red, (x, y) = is_red(canvas), inside
+    assert red[y - 1:y + 2, x - 1:x + 2].any() and red[99 - y:102 - y, 99 - x:102 - x].any()
+    assert not red[x - 1:x + 2, 98 - y:101 - y].any()
+
+
+def test_parts_of_the_bar_are_as_long_as_their_shares():
+    canvas = charts.blank(240, 120)
+    charts.share_bar(canvas, (20, 30, 200, 20), [('a', 0.25, RED), ('b', 0.75, (0, 0, 200))], 'title')
+    assert is_red(canvas)[40].sum() == pytest.approx(50, abs=2)
+
+
+def test_labels_of_crowded_dots_do_not_overlap():
+    rng = np.random.default_rng(0)
+    box, taken = (80, 100, 800, 400), []
+    points = [tuple(int(value) for value in point) for point in rng.normal((400, 300), 20, (14, 2))]
+    for index, point in enumerate(points):
+        taken.append(charts.free_place(point, charts.text_size(f'set number {index}'), taken, box))
+    for one, other in itertools.combinations(taken, 2):
+        apart = (one[0] + one[2] <= other[0] or other[0] + other[2] <= one[0]
+                 or one[1] + one[3] <= other[1] or other[1] + other[3] <= one[1])
+        assert apart
+    for left, top, width, height in taken:
+        assert left >= 80 and top >= 100 and left + width <= 880 and top + height <= 500
+
+
+def test_dots_lie_at_their_values():
+    canvas = charts.blank(400, 300)
+    charts.scatter(canvas, (60, 40, 300, 200), [(0.5, 4, ''), (1.0, 8, '')], ('x', 'y'))
+    for colour, (x, y) in zip(charts.COLOURS, ((0.5, 4), (1.0, 8))):
+        rows, columns = np.nonzero((canvas == colour).all(axis=2))
+        expected = 60 + x / 1.5 * 300, 240 - y / 10 * 200
+        assert (columns.mean(), rows.mean()) == pytest.approx(expected, abs=1.5)
+
+
+@pytest.mark.parametrize(('value', 'limit'), [(0.97, 1), (1, 1), (1.01, 1.5), (0.11, 0.15), (83, 100), (0.0031, 0.004)])
+def test_axes_end_at_round_numbers(value, limit):
+    assert charts.nice_limit(value) == pytest.approx(limit)
+
+
+def test_long_labels_keep_their_end():
+    text = charts.shortened('datasets/very/long/path/to/realblur_j/test_lq', 150)
+    assert text.startswith('..') and text.endswith('test_lq') and charts.text_size(text)[0] <= 150
+    assert charts.shortened('short', 150) == 'short'

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 from pathlib import Path
 
 from glowdeblur_plugin.errors import UserError
@@ -57,14 +56,14 @@ def _audit(options: argparse.Namespace) -> int:
     from glowdeblur_plugin.report.audit import as_json, as_table, audit_sets, half_distance
     from glowdeblur_plugin.report.audit_pictures import comparison_picture, encode_png, set_picture, trade_off_picture
     from glowdeblur_plugin.report.blur_record import measure_set
-    from glowdeblur_plugin.report.blur_set import chosen, open_set
+    from glowdeblur_plugin.report.blur_set import chosen, file_name, open_set, tell_apart
 
     names = list(dict.fromkeys([*options.sets, *([options.reference] if options.reference else [])]))
     progress = ProgressLine()
     opened = {name: open_set(name, options.pictures, progress) for name in names}
     for blur_set in opened.values():
         chosen(blur_set, options.pictures)
-    _tell_apart(opened)
+    tell_apart(opened)
     records = {name: measure_set(blur_set, options.pictures, options.workers, progress) for name, blur_set in opened.items()}
     reference = records[options.reference] if options.reference else None
     names = list(dict.fromkeys(options.sets))
@@ -75,7 +74,7 @@ def _audit(options: argparse.Namespace) -> int:
         trade_off = trade_off_picture(audits, reference.label, half_distance(reference).total)
         files['realism_and_coverage.png'] = encode_png(trade_off)
     for name, audit in zip(names, audits):
-        files[f'{_file_name(audit.record.label)}.png'] = encode_png(set_picture(audit, opened[name]))
+        files[f'{file_name(audit.record.label)}.png'] = encode_png(set_picture(audit, opened[name]))
     _write(options.out, files)
     print(as_table(audits))
     for audit in audits:
@@ -86,18 +85,6 @@ def _audit(options: argparse.Namespace) -> int:
                   f'histograms apart by {check.length_distance:.2f} octaves of length and {check.direction_distance:.2f} x 45 degrees')
     print(f'{options.out}: {", ".join(sorted(files))}')
     return 0
-
-
-def _tell_apart(opened: dict) -> None:
-    """Where labels or the file names made of them are equal, take the name that the user gave."""
-    files = [_file_name(blur_set.label) for blur_set in opened.values()]
-    for name, blur_set in opened.items():
-        if files.count(_file_name(blur_set.label)) > 1:
-            blur_set.label = name
-
-
-def _file_name(label: str) -> str:
-    return re.sub(r'[^A-Za-z0-9_\-]+', '_', label).strip('_')
 
 
 def _write(out: Path, files: dict[str, bytes]) -> None:

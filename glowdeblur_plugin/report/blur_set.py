@@ -1,6 +1,7 @@
 """The sets that the audit looks at: blurry pictures, alone or with what is packed beside them, and simulated domains."""
 
 import math
+import re
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -67,18 +68,14 @@ class BlurryPictures(BlurSet):
         self.label, self.source = label, source
         self.keys = list(source.sizes)
         self.motion = self.sharp = None
+        self.origin = 'estimated'
         if isinstance(source, LmdbSource):
             motion, sharp = motion_sibling(source.root), _sharp_sibling(source.root)
             if motion is not None:
-                self.motion = MotionSource(motion)
+                self.motion, self.origin = _motion_of(source, motion), 'true'
             elif sharp is not None:
-                self.sharp = LmdbSource(sharp)
+                self.sharp, self.origin = LmdbSource(sharp), 'pairs'
                 check_pairs(source, self.sharp, label)
-        self.origin = 'true' if self.motion else 'pairs' if self.sharp else 'estimated'
-        missing = [key for key in self.keys if self.motion and key not in self.motion.sizes]
-        if missing:
-            raise UserError(f'{self.motion.root}: has no motion for {len(missing)} pictures of {source.root}, such as '
-                            f'{missing[0]}; pack it again')
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -87,8 +84,9 @@ class BlurryPictures(BlurSet):
         """See the base class."""
         key = self.keys[index]
         picture = self.source.read(key)
-        motion = self.motion and self.motion.window(key, Window(0, 0, *picture.shape[:2]))
-        return Shot(picture, self.sharp and self.sharp.read(key), motion)
+        sharp = None if self.sharp is None else self.sharp.read(key)
+        motion = None if self.motion is None else self.motion.window(key, Window(0, 0, *picture.shape[:2]))
+        return Shot(picture, sharp, motion)
 
     def describe(self, index: int) -> str:
         """See the base class."""
@@ -97,6 +95,14 @@ class BlurryPictures(BlurSet):
     def size(self, index: int) -> tuple[int, int]:
         """See the base class."""
         return self.source.sizes[self.keys[index]]
+
+
+def _motion_of(source: PictureSource, root: Path) -> MotionSource:
+    motion = MotionSource(root)
+    missing = [key for key in source.sizes if key not in motion.sizes]
+    if missing:
+        raise UserError(f'{root}: has no motion for {len(missing)} pictures of {source.root}, such as {missing[0]}; pack it again')
+    return motion
 
 
 def _sharp_sibling(root: Path) -> Path | None:
@@ -163,6 +169,19 @@ def short_name(root: Path) -> str:
     """The last two parts of a path without `.lmdb`, such as gopro/test_lq."""
     parts = root.resolve().parts[-2:]
     return '/'.join(part for part in parts if part != root.anchor).removesuffix('.lmdb')
+
+
+def file_name(label: str) -> str:
+    """A label as a file name without suffix."""
+    return re.sub(r'[^A-Za-z0-9_\-]+', '_', label).strip('_')
+
+
+def tell_apart(opened: dict[str, BlurSet]) -> None:
+    """Where the file names of sets would be equal, take what the user called them, the keys of `opened`, as labels."""
+    files = [file_name(blur_set.label) for blur_set in opened.values()]
+    for name, blur_set in opened.items():
+        if files.count(file_name(blur_set.label)) > 1:
+            blur_set.label = name
 
 
 def chosen(blur_set: BlurSet, pictures: int | None) -> list[int]:

@@ -53,7 +53,7 @@ def _verify(sets: list[str]) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     from glowdeblur_plugin.data.progress import ProgressLine
-    from glowdeblur_plugin.report.audit import as_json, as_table, audit_sets, half_distance
+    from glowdeblur_plugin.report.audit import as_json, as_table, audit_sets, check_reference, half_distance
     from glowdeblur_plugin.report.audit_pictures import comparison_picture, encode_png, set_picture, trade_off_picture
     from glowdeblur_plugin.report.blur_record import measure_set
     from glowdeblur_plugin.report.blur_set import chosen, file_name, open_set, tell_apart
@@ -61,8 +61,9 @@ def _audit(options: argparse.Namespace) -> int:
     names = list(dict.fromkeys([*options.sets, *([options.reference] if options.reference else [])]))
     progress = ProgressLine()
     opened = {name: open_set(name, options.pictures, progress) for name in names}
-    for blur_set in opened.values():
-        chosen(blur_set, options.pictures)
+    counts = {name: len(chosen(blur_set, options.pictures)) for name, blur_set in opened.items()}
+    if options.reference:
+        check_reference(opened[options.reference].label, counts[options.reference])
     tell_apart(opened)
     records = {name: measure_set(blur_set, options.pictures, options.workers, progress) for name, blur_set in opened.items()}
     reference = records[options.reference] if options.reference else None
@@ -82,7 +83,8 @@ def _audit(options: argparse.Namespace) -> int:
             check = audit.check
             print(f'{audit.record.label}: the estimator against the true motion: median direction error '
                   f'{check.direction_error:.1f} degrees, rank correlation of lengths {check.length_correlation:.2f}, '
-                  f'histograms apart by {check.length_distance:.2f} octaves of length and {check.direction_distance:.2f} x 45 degrees')
+                  f'histograms apart by {check.length_distance:.2f} octaves of length and {check.direction_distance:.2f} x 45 '
+                  'degrees')
     print(f'{options.out}: {", ".join(sorted(files))}')
     return 0
 

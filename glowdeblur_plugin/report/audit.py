@@ -66,9 +66,8 @@ def audit_sets(records: Sequence[SetRecord], reference: SetRecord | None) -> lis
     Raises:
         UserError: the reference has fewer than 4 pictures.
     """
-    if reference is not None and len(reference.pictures) < FEWEST_REFERENCE:
-        raise UserError(f'--reference: {reference.label} has {len(reference.pictures)} pictures, a distance to it needs '
-                        f'{FEWEST_REFERENCE} or more')
+    if reference is not None:
+        check_reference(reference.label, len(reference.pictures))
     equal_count = min(len(record.pictures) for record in records)
     audits = []
     for record in records:
@@ -82,6 +81,16 @@ def audit_sets(records: Sequence[SetRecord], reference: SetRecord | None) -> lis
             None if reference is None else realism_distance(statistics(record), statistics(reference)),
             check_estimate(record) if record.origin == 'true' else None))
     return audits
+
+
+def check_reference(label: str, count: int) -> None:
+    """Refuse a reference of fewer than 4 pictures.
+
+    Raises:
+        UserError: names it and its number of pictures.
+    """
+    if count < FEWEST_REFERENCE:
+        raise UserError(f'--reference: {label} has {count} pictures, a distance to it needs {FEWEST_REFERENCE} or more')
 
 
 def statistics(record: SetRecord) -> Statistics:

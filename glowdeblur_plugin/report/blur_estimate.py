@@ -71,9 +71,11 @@ def estimate_blur(picture: np.ndarray, sharp: np.ndarray | None = None) -> BlurE
         logarithms, sure = logarithms - sharp_logarithms, sure & sharp_sure
     features = _features(logarithms, comparison)
     known, tensors = _known(comparison)
-    errors = (features ** 2).sum(axis=1)[:, None] + (known ** 2).sum(axis=1) - 2 * features @ known.T
-    errors -= errors.min(axis=1, keepdims=True)
-    weights = np.exp(errors / (-comparison.temperature * features.shape[1]))
+    likeness = features @ known.T
+    likeness -= (known ** 2).sum(axis=1) / 2
+    likeness -= likeness.max(axis=1, keepdims=True)
+    likeness *= 2 / (comparison.temperature * features.shape[1])
+    weights = cv2.exp(likeness)
     motion = weights @ tensors / weights.sum(axis=1, keepdims=True)
     return BlurEstimate(np.ascontiguousarray(motion.T.reshape(3, *sure.shape), np.float32), sure)
 

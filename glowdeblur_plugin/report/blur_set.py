@@ -101,7 +101,8 @@ def _motion_of(source: PictureSource, root: Path) -> MotionSource:
     motion = MotionSource(root)
     missing = [key for key in source.sizes if key not in motion.sizes]
     if missing:
-        raise UserError(f'{root}: has no motion for {len(missing)} pictures of {source.root}, such as {missing[0]}; pack it again')
+        raise UserError(f'{root}: has no motion for {len(missing)} pictures of {source.root}, such as {missing[0]}; '
+                        'pack it again')
     return motion
 
 

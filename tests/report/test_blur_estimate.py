@@ -105,8 +105,8 @@ def test_structure_functions_are_mean_squared_differences():
 
 
 def test_templates_of_a_line_grow_as_theory_says():
-    """Far below a line's length and above the lens's spread, S across it grows like d^(1 + alpha), the mean of the sharp d^alpha over
-    the line; along it faster, towards d^2."""
+    """Far below a line's length and above the lens's spread, S across it grows like d^(1 + alpha), the mean of the sharp
+    d^alpha over the line; along it faster, towards d^2."""
     blurred, sharp, tensors = templates()
     line = np.linalg.norm(tensors - [32, 0, 0], axis=1).argmin()
     distances = np.hypot(*offsets().T)

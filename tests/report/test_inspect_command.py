@@ -25,7 +25,8 @@ def packed(blurred, tmp_path) -> Path:
 
 def test_the_audit_writes_numbers_and_pictures(packed, sharp_folder, tmp_path, capsys):
     out, lq = tmp_path / 'out', packed / 'test_lq.lmdb'
-    assert cli.main(['inspect', str(lq), f'gopro:{sharp_folder}', '--reference', str(lq), '--pictures', '4', '--out', str(out)]) == 0
+    sets = [str(lq), f'gopro:{sharp_folder}']
+    assert cli.main(['inspect', *sets, '--reference', str(lq), '--pictures', '4', '--out', str(out)]) == 0
     printed = capsys.readouterr()
     assert 'measured 4 of 4' in printed.err
     table = printed.out.splitlines()

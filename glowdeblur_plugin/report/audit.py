@@ -10,7 +10,7 @@ import numpy as np
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.report.blur_patterns import (BlurPatterns, blur_lengths, blur_patterns, equal_weights,
                                                     orientation_histogram)
-from glowdeblur_plugin.report.blur_record import SetRecord
+from glowdeblur_plugin.report.blur_record import PictureRecord, SetRecord
 from glowdeblur_plugin.report.diversity import diversity, expected_diversity, kinds_of_blur
 from glowdeblur_plugin.report.realism import (HALF_TURN, LENGTH_UNIT, RealismDistance, Statistics, circular_wasserstein,
                                               realism_distance, wasserstein)
@@ -64,10 +64,10 @@ def audit_sets(records: Sequence[SetRecord], reference: SetRecord | None) -> lis
     """Audit measured sets, all compared at the number of pictures of the smallest.
 
     Raises:
-        UserError: the reference has fewer than 4 pictures.
+        UserError: the reference has fewer than 4 pictures with sure cells.
     """
     if reference is not None:
-        check_reference(reference.label, len(reference.pictures))
+        check_reference(reference.label, len(_with_contrast(reference)))
     equal_count = min(len(record.pictures) for record in records)
     audits = []
     for record in records:
@@ -84,13 +84,13 @@ def audit_sets(records: Sequence[SetRecord], reference: SetRecord | None) -> lis
 
 
 def check_reference(label: str, count: int) -> None:
-    """Refuse a reference of fewer than 4 pictures.
+    """Refuse a reference of fewer than 4 pictures, those without enough contrast not counted once this is known.
 
     Raises:
         UserError: names it and its number of pictures.
     """
     if count < FEWEST_REFERENCE:
-        raise UserError(f'--reference: {label} has {count} pictures, a distance to it needs {FEWEST_REFERENCE} or more')
+        raise UserError(f'--reference: {label} has {count} usable pictures, a distance to it needs {FEWEST_REFERENCE} or more')
 
 
 def statistics(record: SetRecord) -> Statistics:
@@ -100,9 +100,14 @@ def statistics(record: SetRecord) -> Statistics:
 
 
 def half_distance(reference: SetRecord) -> RealismDistance:
-    """Distance between the reference's even and odd pictures: what two samples of one real set differ by."""
-    halves = [SetRecord(reference.label, reference.origin, reference.pictures[start::2]) for start in (0, 1)]
+    """Distance between the reference's even and odd pictures of those with sure cells: what two samples of one real set differ
+    by."""
+    halves = [SetRecord(reference.label, reference.origin, _with_contrast(reference)[start::2]) for start in (0, 1)]
     return realism_distance(*(statistics(half) for half in halves))
+
+
+def _with_contrast(record: SetRecord) -> list[PictureRecord]:
+    return [picture for picture in record.pictures if picture.blind.sure.any()]
 
 
 def check_estimate(record: SetRecord) -> EstimateCheck:

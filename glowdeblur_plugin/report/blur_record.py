@@ -76,8 +76,8 @@ def measure_picture(blur_set: BlurSet, index: int) -> PictureRecord:
 
 
 def measure_set(blur_set: BlurSet, pictures: int | None = None, workers: int = 1, progress: Progress = silent) -> SetRecord:
-    """Measure all pictures of a set, or `pictures` of them, evenly spaced, in up to `workers` processes, one for each 200 pictures,
-    as starting one takes seconds; the result is the same.
+    """Measure all pictures of a set, or `pictures` of them, evenly spaced, in up to `workers` processes, one for each 200
+    pictures, as starting one takes seconds; the result is the same.
 
     Raises:
         UserError: see `measure_picture` and `chosen`; or no picture has a cell with enough contrast.

@@ -124,8 +124,13 @@ def test_numbers_come_back_from_json_and_the_table_has_a_line_a_set(blurred):
 
 def test_too_few_reference_pictures_and_sets_without_contrast_are_refused(blurred):
     few = measure_set(Samples('few', blurred('linear', 8, 8, 24)[:3]))
-    with pytest.raises(UserError, match='--reference: few has 3 pictures, a distance to it needs 4 or more'):
+    with pytest.raises(UserError, match='--reference: few has 3 usable pictures, a distance to it needs 4 or more'):
         audit_sets([few], reference=few)
+    few = measure_set(Samples('few', blurred('linear', 8, 8, 24)[:5]))
+    blank = [picture._replace(blind=picture.blind._replace(sure=np.zeros_like(picture.blind.sure)))
+             for picture in few.pictures[:2]]
+    with pytest.raises(UserError, match='few has 3 usable pictures'):
+        audit_sets([few], reference=SetRecord('few', 'estimated', [*blank, *few.pictures[2:]]))
     flat = [sample._replace(lq=np.full_like(sample.lq, 90)) for sample in blurred('linear', 8, 8, 24)]
     with pytest.raises(UserError, match='flat: no picture has a cell with enough contrast'):
         measure_set(Samples('flat', flat))

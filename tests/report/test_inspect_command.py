@@ -84,7 +84,7 @@ def damage(root: Path, key: str) -> None:
     (['missing'], 'missing does not exist'),
     (['gopr:{sharp}'], "did you mean 'gopro'"),
     (['{sharp}', '--pictures', '3'], 'has 2 pictures, but 3 were asked for'),
-    (['gopro:{sharp}', '--reference', '{sharp}'], '--reference: .* has 2 pictures'),
+    (['gopro:{sharp}', '--reference', '{sharp}'], '--reference: .* has 2 usable pictures'),
     (['--verify', '{sharp}'], '--verify: .* is no packed set'),
 ])
 def test_bad_input_is_one_line(arguments, parts, sharp_folder, tmp_path, capsys):

@@ -7,6 +7,8 @@ import numpy as np
 
 BAR = 22
 GAP = 4
+THINNEST = 1.5
+BLUR_COLOUR = (200, 0, 0)
 
 
 def labelled_strip(panels: list[tuple[str, np.ndarray]]) -> np.ndarray:
@@ -41,23 +43,26 @@ def motion_colours(motion: np.ndarray, longest: float) -> np.ndarray:
 
 
 def motion_arrows(picture: np.ndarray, motion: np.ndarray, every: int = 24) -> np.ndarray:
-    """The picture, dimmed, with the blur drawn on it: each segment lies along the blur and is as long as it, D + L_minor pixels.
+    """The picture, dimmed, with the blur drawn on it: ellipses as long and as wide as it, L = D + L_minor and L_minor pixels,
+    that become segments along straight blur.
 
     Args:
         picture: uint8 RGB (H, W, 3).
         motion: blur tensor (3, h, w) in pixels, on any grid.
-        every: pixels between segments.
+        every: pixels between ellipses.
     """
     canvas = picture // 2 + 96
     height, width = picture.shape[:2]
     for y in range(every // 2, height, every):
         for x in range(every // 2, width, every):
             cosine, sine, minor = motion[:, y * motion.shape[1] // height, x * motion.shape[2] // width]
-            angle = math.atan2(sine, cosine) / 2
-            half = (math.hypot(cosine, sine) + max(minor, 0)) / 2
-            shift = np.array([math.cos(angle), math.sin(angle)]) * half
-            start, end = np.array([x, y]) - shift, np.array([x, y]) + shift
-            cv2.line(canvas, tuple(map(round, start)), tuple(map(round, end)), (200, 0, 0), 1, cv2.LINE_AA)
+            minor = max(float(minor), 0.0)
+            box = ((x, y), (math.hypot(cosine, sine) + minor, minor), math.degrees(math.atan2(sine, cosine)) / 2)
+            if minor < THINNEST:
+                start, _, end, _ = cv2.boxPoints(box)
+                cv2.line(canvas, tuple(map(round, start.tolist())), tuple(map(round, end.tolist())), BLUR_COLOUR, 1, cv2.LINE_AA)
+            else:
+                cv2.ellipse(canvas, box, BLUR_COLOUR, 1, cv2.LINE_AA)
     return canvas
 
 

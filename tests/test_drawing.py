@@ -35,6 +35,13 @@ def test_arrows_lie_along_the_blur() -> None:
     assert np.ptp(drawn[:, 1]) >= 11 and np.ptp(drawn[:, 0]) <= 2
 
 
+def test_blur_without_direction_is_a_circle_as_wide_as_it() -> None:
+    picture, round_blur = np.zeros((48, 48, 3), np.uint8), np.zeros((3, 1, 1))
+    round_blur[2] = 20
+    drawn = np.argwhere(motion_arrows(picture, round_blur, every=48)[..., 0] > 150) - 24
+    assert np.abs(np.hypot(*drawn.T) - 10).max() < 1.5 and abs(np.ptp(drawn[:, 0]) - 20) <= 2
+
+
 def test_panel_shows_the_truth_only_where_it_is_known() -> None:
     picture, motion = np.zeros((20, 30, 3), np.uint8), np.ones((3, 2, 3))
     assert motion_panel(picture, motion, None).shape[1] < motion_panel(picture, motion, motion).shape[1]

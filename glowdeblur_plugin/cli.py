@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from glowdeblur_plugin.commands import pack
+from glowdeblur_plugin.commands import pack, simulate
 from glowdeblur_plugin.errors import UserError
 
-COMMANDS = (pack,)
+COMMANDS = (pack, simulate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,8 +8,8 @@ import numpy as np
 Response = Literal['srgb', 'gamma22', 'none']
 RESPONSES: tuple[Response, ...] = get_args(Response)
 
-GREY_WEIGHTS = (0.299, 0.587, 0.114)
-HIGHLIGHT_START = 0.95
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+HIGHLIGHT_LEVEL = 0.95
 INVERSE_LEVELS = 65536
 
 
@@ -33,14 +33,19 @@ def linear_table(response: Response) -> np.ndarray:
     return to_linear(np.linspace(0, 1, 256), response).astype(np.float32)
 
 
-def highlight_gain(grey: np.ndarray, highlights: float) -> np.ndarray:
-    """Factor on the light of a pixel by its grey level in [0, 1]: 1 up to 95 % and from there smoothly up to `highlights`.
+def highlight_start(response: Response) -> float:
+    """Luminance in linear light from which on highlights are raised: that of a grey at 95 %."""
+    return float(to_linear(np.float64(HIGHLIGHT_LEVEL), response))
+
+
+def highlight_gain(luminance: np.ndarray, response: Response, highlights: float) -> np.ndarray:
+    """Factor on the light of a pixel by its luminance: 1 up to `highlight_start` and from there smoothly up to `highlights`.
 
     A sharp 8-bit picture has lost how bright its lights were, and blur shows it. All channels take the same factor, so a light
     keeps its colour. Our choice.
     """
-    share = np.clip((grey - HIGHLIGHT_START) / (1 - HIGHLIGHT_START), 0, 1)
-    return 1 + (highlights - 1) * share ** 2
+    start = highlight_start(response)
+    return 1 + (highlights - 1) * (np.clip(luminance - start, 0, None) / (1 - start)) ** 2
 
 
 def expose(linear: np.ndarray, response: Response) -> np.ndarray:

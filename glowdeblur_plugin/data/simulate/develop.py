@@ -51,8 +51,9 @@ def add_noise(linear: np.ndarray, development: Development, rng: np.random.Gener
         linear: float32 of any shape, clipped to [0, 1].
     """
     noise = rng.standard_normal(linear.shape, dtype=np.float32)
-    noise *= np.sqrt(linear + np.float32(development.read_noise ** 2))
-    noise *= np.float32(development.noise)
+    deviation = linear * np.float32(development.noise ** 2)
+    deviation += np.float32((development.noise * development.read_noise) ** 2)
+    noise *= np.sqrt(deviation, out=deviation)
     noise += linear
     return noise
 

@@ -19,26 +19,31 @@ GRID = 7
 
 
 def blur_tensor(xx: np.ndarray, xy: np.ndarray, yy: np.ndarray) -> np.ndarray:
-    """Blur tensor float32 (3, ...) from the covariance of a point's positions in square pixels, each (...).
+    """Blur tensor float32 (3, ...) from the covariance of a point's positions in square pixels, each float64 (...).
 
     With eigenvalues p >= q, (sqrt p - sqrt q) / (p - q) = 1 / (sqrt p + sqrt q), and (sqrt p + sqrt q)^2 = trace + 2 sqrt(det):
-    no angle is needed, and nothing jumps where p = q.
+    no angle is needed, and nothing jumps where p = q. L L_minor = 12 sqrt(det) gives L_minor without a difference of near values.
     """
-    determinant = np.maximum(xx * yy - xy * xy, 0)
-    root_sum = np.sqrt(np.maximum(xx + yy, 0) + 2 * np.sqrt(determinant))
-    scale = SQRT12 / np.maximum(root_sum, 1e-12)
-    along, across = (xx - yy) * scale, 2 * xy * scale
-    minor = (SQRT12 * root_sum - np.sqrt(along * along + across * across)) / 2
-    return np.stack([along, across, np.maximum(minor, 0)]).astype(np.float32)
+    root = np.sqrt(np.maximum(xx * yy - xy * xy, 0)).astype(np.float32)
+    trace, difference, double = (value.astype(np.float32) for value in (xx + yy, xx - yy, 2 * xy))
+    root_sum = np.sqrt(np.maximum(trace, 0) + 2 * root)
+    scale = np.float32(SQRT12) / np.maximum(root_sum, np.float32(1e-12))
+    along, across = difference * scale, double * scale
+    both = np.float32(SQRT12) * root_sum + np.sqrt(along * along + across * across)
+    return np.stack([along, across, 24 * root / np.maximum(both, np.float32(1e-12))])
 
 
-def motion_of(nodes: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Blur tensor float32 (3, H, W) of motion (K + 1, 3, 3), or (K + 1, H, 3, 3) of a rolling shutter; see `homography`."""
+def covariance_of(nodes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Covariance xx, xy, yy of every pixel's positions in square pixels, float64 (3, H, W).
+
+    Args:
+        nodes: motion (K + 1, 3, 3), or (K + 1, H, 3, 3) of a rolling shutter; see `homography`.
+    """
     if _is_translation(nodes):
-        x, y = nodes[:, None, 0, 2], nodes[:, None, 1, 2]
-        return np.broadcast_to(blur_tensor(*_covariances(x, y))[..., None], (3, height, width)).copy()
+        constant = np.stack(_covariances(nodes[:, 0, 2], nodes[:, 1, 2]))
+        return np.broadcast_to(constant[:, None, None], (3, height, width)).copy()
     covariances = np.stack(_covariances(*_grid_positions(nodes, height, width)))
-    return blur_tensor(*_on_pixels(covariances, height, width, every_row=nodes.ndim == 4))
+    return _on_pixels(covariances, height, width, every_row=nodes.ndim == 4)
 
 
 def trajectory_of(nodes: np.ndarray, height: int, width: int, points: int) -> np.ndarray:

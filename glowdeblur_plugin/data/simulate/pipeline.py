@@ -91,27 +91,29 @@ def expose_plan(source: np.ndarray, covers: list[np.ndarray], plan: BlurPlan) ->
 
 
 def true_motion(plan: BlurPlan, covers: list[np.ndarray], height: int, width: int, points: int = 0) -> Truth:
-    """The motion of a window of height x width pixels; where a layer covers more than half of a pixel, its motion counts."""
-    blur = motion.motion_of(plan.background, height, width)
+    """The motion of a window of height x width pixels; where a layer covers more than half of a pixel, its motion counts.
+
+    A disk out of focus adds its covariance to that of the motion.
+    """
+    covariance = motion.covariance_of(plan.background, height, width)
     path = motion.trajectory_of(plan.background, height, width, points) if points else None
-    if plan.radius:
-        variance = np.float64((plan.radius / 2) ** 2)
-        blur += motion.blur_tensor(variance, np.float64(0), variance)[:, None, None]
+    covariance[[0, 2]] += (plan.radius / 2) ** 2
     for cover, layer in zip(covers, plan.layers):
         covered = render.cut(cover, Window(plan.edge, plan.edge, height, width)) > 127
-        np.copyto(blur, motion.motion_of(layer.motion, height, width), where=covered)
+        np.copyto(covariance, motion.covariance_of(layer.motion, height, width), where=covered)
         if points:
             np.copyto(path, motion.trajectory_of(layer.motion, height, width, points), where=covered)
-    return Truth(blur, path)
+    return Truth(motion.blur_tensor(*covariance), path)
 
 
 def _light(picture: np.ndarray, response: camera.Response, highlights: float) -> np.ndarray:
     """uint8 RGB (H, W, 3) to linear light with its highlights raised, float32 (H, W, 4)."""
     linear = cv2.LUT(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA), camera.linear_table(response))
-    if highlights == 1:
-        return linear
-    grey = cv2.transform(picture.astype(np.float32), np.float32([camera.GREY_WEIGHTS]) / 255)
-    return cv2.multiply(linear, cv2.merge([camera.highlight_gain(grey, highlights)] * 4))
+    if highlights > 1:
+        luminance = cv2.transform(linear, np.float32([[*camera.LUMINANCE, 0]]))
+        bright = luminance > camera.highlight_start(response)
+        linear[bright] *= camera.highlight_gain(luminance[bright], response, highlights)[:, None]
+    return linear
 
 
 def _layer(background: np.ndarray, cover: np.ndarray, content: int | None) -> np.ndarray:

@@ -106,8 +106,8 @@ class _Overlay:
             below = cut(frame, self.box)
             cv2.mixChannels([self.warped], [self.cover], [3, 0, 3, 1, 3, 2, 3, 3])
             cv2.multiply(below, self.cover, dst=self.cover)
-            below += self.warped
-            below -= self.cover
+            cv2.subtract(self.warped, self.cover, dst=self.cover)
+            cv2.add(below, self.cover, dst=below)
 
 
 def _from_window(motion: np.ndarray, window: Window) -> np.ndarray:

@@ -104,4 +104,4 @@ def _jpeg(pictures: Tensor, qualities: Tensor) -> Tensor:
 @lru_cache
 def _codec(device: torch.device) -> DiffJPEG:
     """BasicSR's JPEG with plain rounding; a copy, since all its instances share their tables."""
-    return deepcopy(DiffJPEG(differentiable=False)).to(device)
+    return deepcopy(DiffJPEG(differentiable=False)).requires_grad_(False).to(device)

@@ -72,13 +72,12 @@ def flip_batch(pictures: Tensor, symmetries: Tensor) -> Tensor:
 
 def _light(recipes: Recipe, device: torch.device) -> Tensor:
     """The sharp pictures in linear light with their highlights raised, (N, 3, S, S); see `pipeline`."""
-    levels = recipes['picture'].to(device, non_blocking=True)
-    light = linear_batch(levels, recipes['response'])
-    if bool((recipes['highlights'] != 1).any()):
-        weights = torch.tensor(camera.GREY_WEIGHTS, device=device)[:, None, None] / 255
-        grey = (levels * weights).sum(dim=1, keepdim=True)
-        share = ((grey - camera.HIGHLIGHT_START) / (1 - camera.HIGHLIGHT_START)).clamp(0, 1)
-        light *= 1 + (column(recipes['highlights'], device) - 1) * share ** 2
+    light = linear_batch(recipes['picture'].to(device, non_blocking=True), recipes['response'])
+    if bool((recipes['highlights'] > 1).any()):
+        starts = torch.tensor([camera.highlight_start(camera.RESPONSES[index]) for index in recipes['response'].tolist()])
+        start = column(starts, device)
+        luminance = (light * torch.tensor(camera.LUMINANCE, device=device)[:, None, None]).sum(dim=1, keepdim=True)
+        light *= 1 + (column(recipes['highlights'], device) - 1) * ((luminance - start).clamp(min=0) / (1 - start)) ** 2
     return light
 
 

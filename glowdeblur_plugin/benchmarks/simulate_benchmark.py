@@ -1,0 +1,118 @@
+"""Pictures a second of the blur simulator: on one core, and of its twin on a GPU beside the time that its bytes need."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+
+from glowdeblur_plugin.data.photographs import training_photographs
+from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.simulate.camera_path import draw_camera
+from glowdeblur_plugin.data.simulate.develop import Development
+from glowdeblur_plugin.data.simulate.pipeline import layer_covers, render_plan, surroundings
+from glowdeblur_plugin.data.simulate.plan import MIRRORED, UPSIDE_DOWN, BlurPlan, Layer
+from glowdeblur_plugin.data.simulate.recipe import Recipe, recipe_of
+from glowdeblur_plugin.data.simulate.torch_render import render_batch
+
+SIDE, EDGE, FRAMES, LENGTH = 256, 40, 33, 20.0
+ROUNDS, PICTURES = 5, 40
+BATCH = 32
+QUARTER = SIDE / 4 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+MEMORY_COPY_BYTES = 1 << 30
+
+Row = dict[str, float]
+
+
+def measure_simulator() -> dict[str, Row]:
+    """Pictures a second on one core, the whole chain: light, 33 sub-frames of 256x256, noise, response, JPEG, true motion.
+
+    Returns:
+        median and spread (largest - smallest) over five rounds: `simulate_plane_per_s_core` for a shaken camera before a flat
+        scene, `simulate_layers_per_s_core` with two layers, each a quarter of the frame.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return {f'simulate_{name}_per_s_core': _rounds(lambda: _pictures_per_second(number)) for name, number in
+                (('plane', 0), ('layers', 2))}
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def measure_twin(device: torch.device) -> dict[str, Row]:
+    """Pictures a second of the torch twin at batch 32 for a shaken plane, and how many times as long it takes as its bytes.
+
+    The bytes are those a single kernel could not avoid: the sharp pictures read once as uint8, both results written as float32.
+    The rate at which the device moves bytes is measured by copying a GiB.
+
+    Returns:
+        median and spread over five rounds of `simulate_twin_per_s` and `simulate_twin_times_bytes`.
+    """
+    recipes = _recipes()
+    rows = {'simulate_twin_per_s': [], 'simulate_twin_times_bytes': []}
+    needed = recipes['picture'].nbytes + 2 * BATCH * 3 * SIDE * SIDE * 4
+    content = torch.empty(MEMORY_COPY_BYTES, dtype=torch.uint8, device=device)
+    copy = torch.empty_like(content)
+    for _ in range(ROUNDS):
+        seconds = _timed(lambda: render_batch(recipes, SIDE, device))
+        byte_seconds = _timed(lambda: copy.copy_(content)) / (2 * MEMORY_COPY_BYTES)
+        rows['simulate_twin_per_s'].append(BATCH / seconds)
+        rows['simulate_twin_times_bytes'].append(seconds / (needed * byte_seconds))
+    return {name: _row(values) for name, values in rows.items()}
+
+
+def _rounds(measure: Callable[[], float]) -> Row:
+    measure()
+    return _row([measure() for _ in range(ROUNDS)])
+
+
+def _row(values: list[float]) -> Row:
+    return {'median': statistics.median(values), 'spread': max(values) - min(values)}
+
+
+def _pictures_per_second(layers: int) -> float:
+    photographs, window = _photographs(), Window(EDGE, EDGE, SIDE, SIDE)
+    plans = [_plan(layers, seed) for seed in range(PICTURES)]
+    start = time.perf_counter()
+    for plan, picture in zip(plans, itertools.cycle(photographs)):
+        render_plan(picture, window, plan)
+    return PICTURES / (time.perf_counter() - start)
+
+
+def _photographs() -> list[np.ndarray]:
+    side = SIDE + 2 * EDGE
+    return [picture[:side, :side] for picture in training_photographs().values() if min(picture.shape[:2]) >= side]
+
+
+def _plan(layers: int, seed: int) -> BlurPlan:
+    """A shaken camera before a background and nearer layers, each a quarter of the frame."""
+    rng = np.random.default_rng(seed)
+    depths = [1.0, 0.8, 0.6][:1 + layers]
+    path = draw_camera(LENGTH, False, depths[-1], 0.3, SIDE, SIDE, rng)
+    background, *motions = (path.motion(depth, FRAMES) for depth in depths)
+    covering = tuple(Layer(motion, QUARTER + [side * SIDE / 4, 0], content)
+                     for motion, side, content in zip(motions, (-1, 1), (MIRRORED, UPSIDE_DOWN)))
+    return BlurPlan('shake', LENGTH, background, covering, 0.0, 2.0, Development('srgb', 0.01, 0.03, seed, False, 90), EDGE)
+
+
+def _recipes() -> Recipe:
+    recipes, window = [], Window(EDGE, EDGE, SIDE, SIDE)
+    for seed, picture in zip(range(BATCH), itertools.cycle(_photographs())):
+        plan, source = _plan(0, seed), surroundings(picture, window, EDGE)
+        recipes.append(recipe_of(plan, source, layer_covers(plan, source), (False, False, False), SIDE + 2 * EDGE))
+    return torch.utils.data.default_collate(recipes)
+
+
+def _timed(work: Callable[[], object], repeats: int = 10) -> float:
+    """Seconds of one call on the GPU, after a call to warm up."""
+    work()
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        work()
+    torch.cuda.synchronize()
+    return (time.perf_counter() - start) / repeats

@@ -40,8 +40,8 @@ class SimulatedBlurOptions(CropOptions):
         change_colours: shuffle and scale the colour channels of a training picture before it is blurred.
         draws_per_picture: how many blurs validation and test apply to each picture, one after the other.
         trajectory: at how many equally spaced times of the exposure the sample says where each point is; none by default.
-        render: where training crops are blurred: by the loader's `worker`, or by the model on its `device`. Validation and test
-            always use the worker, so that their pictures do not depend on the device.
+        render: where training crops are blurred: by the loader's `worker`, or by the model on its `device`. Validation and
+            test always use the worker, so that their pictures do not depend on the device.
     """
 
     dataroot_gt: str
@@ -63,12 +63,12 @@ class SimulatedBlurDataset(DeblurDataset):
 
     Training gives random crops with flips; validation and test give whole pictures less the margin that the largest displacement
     needs, blurred by random numbers that depend on (seed, index) alone.
-    Samples hold `lq`, `gt` (3, H, W), `motion` (3, H, W) in pixels, `motion_known` (True), `domain` (its name) and both paths; with
-    the option `trajectory` also `trajectory` (2 K, H, W): x and y from each pixel to its point at each time, in pixels. With
-    `render: device`, `lq` and `gt` are zero until the model renders the sample's `render`, see `simulate.recipe`.
+    Samples hold `lq`, `gt` (3, H, W), `motion` (3, H, W) in pixels, `motion_known` (True), `domain` (its name) and both paths;
+    with the option `trajectory` also `trajectory` (2 K, H, W): x and y from each pixel to its point at each time, in pixels.
+    With `render: device`, `lq` and `gt` are zero until the model renders the sample's `render`, see `simulate.recipe`.
 
     Attributes:
-        render_edge: pixels around a crop in `render`; a mixture raises it to the largest of its parts, so that their shapes agree.
+        render_edge: pixels around a crop in `render`; a mixture raises it to the largest of its parts, so that shapes agree.
 
     Raises:
         UserError: wrong option; missing, damaged or too small picture.
@@ -98,8 +98,9 @@ class SimulatedBlurDataset(DeblurDataset):
                 raise UserError(f'{section}:{key}: {list(limits)} must be [smallest, largest]')
         domain = resolve_domain(options, section)
         if options.render == 'device' and domain.rolling_shutter > 0:
-            raise UserError(f'{section}:render: a rolling shutter, which domain {options.domain} has in {domain.rolling_shutter:g} of '
-                            'its draws, is rendered by workers only; set rolling_shutter: 0, or render: worker')
+            raise UserError(f'{section}:render: a rolling shutter, which domain {options.domain} has in '
+                            f'{domain.rolling_shutter:g} of its draws, is rendered by workers only; set rolling_shutter: 0, '
+                            'or render: worker')
         return options
 
     def __len__(self) -> int:

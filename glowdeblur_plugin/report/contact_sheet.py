@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from glowdeblur_plugin.data.dataset_base import random_crop
 from glowdeblur_plugin.data.picture_source import Window
 from glowdeblur_plugin.data.progress import Progress, silent
-from glowdeblur_plugin.data.simulate.domains import DOMAINS, Domain
+from glowdeblur_plugin.data.simulate.domains import DOMAINS
 from glowdeblur_plugin.data.simulate.pipeline import render_plan
 from glowdeblur_plugin.data.simulate.plan import draw_plan, margin
+from glowdeblur_plugin.data.simulate.render import cut
 from glowdeblur_plugin.drawing import GAP, labelled_strip, motion_arrows
 from glowdeblur_plugin.errors import UserError
 
@@ -68,19 +70,18 @@ def _real_row(pictures: Sequence[np.ndarray], side: int, rng: np.random.Generato
     usable = _with_room(pictures, side)
     chosen = [usable[index % len(usable)] for index in range(STRENGTHS + STRENGTHS // DRAWN_EVERY)]
     windows = [_textured(picture, side, 0, rng) for picture in chosen]
-    return [('real', picture[top:top + side, left:left + side]) for picture, (top, left, _, _) in zip(chosen, windows)]
+    return [('real', cut(picture, window)) for picture, window in zip(chosen, windows)]
 
 
 def _with_room(pictures: Sequence[np.ndarray], needed: int) -> list[np.ndarray]:
     usable = [picture for picture in pictures if min(picture.shape[:2]) >= needed]
     if not usable:
-        raise UserError(f'none of the {len(pictures)} pictures is at least {needed}x{needed} pixels, as a crop and its margin need')
+        raise UserError(f'none of the {len(pictures)} pictures is at least {needed}x{needed} pixels, as a crop and its margin '
+                        'need; give larger ones')
     return usable
 
 
 def _textured(picture: np.ndarray, side: int, edge: int, rng: np.random.Generator) -> Window:
     """Of six random windows that of the largest variance: blur does not show on a plain sky."""
-    height, width = picture.shape[:2]
-    windows = [Window(int(rng.integers(edge, height - edge - side + 1)), int(rng.integers(edge, width - edge - side + 1)), side, side)
-               for _ in range(CROPS_TRIED)]
-    return max(windows, key=lambda window: picture[window.top:window.top + side, window.left:window.left + side].var())
+    windows = [random_crop(picture.shape[:2], side, edge, rng) for _ in range(CROPS_TRIED)]
+    return max(windows, key=lambda window: cut(picture, window).var())

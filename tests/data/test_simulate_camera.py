@@ -143,7 +143,8 @@ def test_high_speed_frames_take_the_noise_of_a_development():
     assert lq.std() == pytest.approx(255 * 0.02 * np.sqrt(128 / 255), rel=0.05) and (gt == 128).all()
 
 
-@pytest.mark.parametrize('sizes, message', [([8] * 4, 'odd number of frames.*found 4'), ([8, 8, 9], 'differ in size'), ([], 'found 0')])
+@pytest.mark.parametrize('sizes, message', [([8] * 4, 'odd number of frames.*found 4'), ([8, 8, 9], 'differ in size'),
+                                            ([], 'found 0')])
 def test_high_speed_frames_that_make_no_exposure_are_refused(sizes, message):
     with pytest.raises(UserError, match=message):
         average_frames([np.zeros((side, 8, 3), np.uint8) for side in sizes], 'gamma22')

@@ -121,6 +121,13 @@ def test_trajectory_says_where_every_point_is_at_each_time():
         np.testing.assert_allclose(offsets[:, row, column], expected.ravel(), atol=1e-3)
 
 
+def flipped_motion(nodes: np.ndarray, horizontal: bool, vertical: bool, transpose: bool) -> np.ndarray:
+    change = np.diag([-1.0 if horizontal else 1.0, -1.0 if vertical else 1.0, 1.0])
+    if transpose:
+        change = change[[1, 0, 2]]
+    return change @ nodes @ change.T
+
+
 def flipped(picture: np.ndarray, horizontal: bool, vertical: bool, transpose: bool) -> np.ndarray:
     picture = picture[::-1 if vertical else 1, ::-1 if horizontal else 1]
     return np.ascontiguousarray(picture.transpose(1, 0, 2) if transpose else picture)
@@ -131,7 +138,7 @@ def test_blur_of_a_flipped_picture_is_the_flipped_blur_with_the_flipped_motion(s
     height, width = 30, 44
     noise = np.random.default_rng(0).random((height + 2 * EDGE, width + 2 * EDGE, 4)).astype(np.float32)
     picture, nodes = cv2.GaussianBlur(noise, (0, 0), 2) * 4 - 1.5, shaken(1, height, width)
-    moved = homography.flipped(nodes, *symmetry)
+    moved = flipped_motion(nodes, *symmetry)
     window = Window(EDGE, EDGE, *((width, height) if symmetry[2] else (height, width)))
     np.testing.assert_allclose(render.average(flipped(picture, *symmetry), moved, window),
                                flipped(render.average(picture, nodes, Window(EDGE, EDGE, height, width)), *symmetry),

@@ -6,7 +6,6 @@ import numpy as np
 
 from glowdeblur_plugin.data.simulate import homography, trajectory
 
-LONGEST_STEPS = 65
 FOCAL_LENGTHS = (1.0, 4.0)
 
 
@@ -22,7 +21,7 @@ class CameraPath:
     poses: np.ndarray
     focal_length: float
 
-    def motion(self, depth: float, count: int = LONGEST_STEPS) -> np.ndarray:
+    def motion(self, depth: float, count: int = trajectory.WALK_STEPS) -> np.ndarray:
         """Motion (count + 1, 3, 3) of a plane at `depth`."""
         poses = trajectory.resampled(self.poses, count)
         return homography.centred(homography.camera_motion(poses, self.focal_length, depth))
@@ -36,9 +35,9 @@ def draw_camera(length: float, smooth: bool, nearest: float, rotation: float, he
                 rng: np.random.Generator) -> CameraPath:
     """Draw a camera path that gives the middle of a plane at depth `nearest` (at most 1) the blur length `length` in pixels.
 
-    Translation and turns about x and y are two random paths of their own, mixed in a random share. Forward motion and roll add at
-    most `rotation` x `length` to the blur length in the corners of a window of height x width. A path is drawn again when it goes
-    further than its own blur length from the centre. The focal length is 1 to 4 diagonals of the window. All our choice.
+    Translation and turns about x and y are two random paths of their own, mixed in a random share. Forward motion and roll add
+    at most `rotation` x `length` to the blur length in the corners of a window of height x width. A path is drawn again when it
+    goes further than its own blur length from the centre. The focal length is 1 to 4 diagonals of the window. All our choice.
 
     Args:
         smooth: along a spline instead of a random walk.

@@ -13,8 +13,8 @@ def average_frames(frames: Sequence[np.ndarray], response: Response,
                    development: Development | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The picture of an exposure as long as all the frames, and the frame at its centre.
 
-    The frames are averaged in linear light and developed; without noise and JPEG this is the recipe of the GoPro set (Nah et al.,
-    CVPR 2017): 255 mean((I / 255)^2.2)^(1 / 2.2) for its gamma version (`gamma22`), a plain mean for the other (`none`).
+    The frames are averaged in linear light and developed; without noise and JPEG this is the recipe of the GoPro set (Nah et
+    al., CVPR 2017): 255 mean((I / 255)^2.2)^(1 / 2.2) for its gamma version (`gamma22`), a plain mean for the other (`none`).
 
     Args:
         frames: consecutive frames, uint8 RGB (H, W, 3) of one size; an odd number, so that one lies at the centre.

@@ -1,7 +1,7 @@
 """Motion as homographies: from the pixels of the sharp picture to their places at an instant of the exposure.
 
-Motion over an exposure is float64 (K + 1, 3, 3): one homography at each of K + 1 nodes equally spaced in time, with its last entry
-1, in pixels from the middle of the window (x to the right, y downwards). Between nodes a point moves straight and evenly, and
+Motion over an exposure is float64 (K + 1, 3, 3): one homography at each of K + 1 nodes equally spaced in time, its last entry 1,
+in pixels from the middle of the window (x to the right, y downwards). Between nodes a point moves straight and evenly, and
 sub-frame k shows the middle of segment k. K is odd and the middle sub-frame is the identity: there the sharp picture was taken.
 With a rolling shutter every row has homographies of its own, (K + 1, H, 3, 3).
 """
@@ -9,8 +9,6 @@ With a rolling shutter every row has homographies of its own, (K + 1, H, 3, 3).
 import numpy as np
 
 from glowdeblur_plugin.data.simulate.trajectory import straight
-
-AXES = ('tx', 'ty', 'tz', 'rx', 'ry', 'rz')
 
 
 def still(count: int = 1) -> np.ndarray:
@@ -37,11 +35,12 @@ def similarity(angles: np.ndarray, scales: np.ndarray, centre: np.ndarray) -> np
 def camera_motion(poses: np.ndarray, focal_length: float, depth: float) -> np.ndarray:
     """What a moving camera makes of a plane that faces it: H = K (R + t n^T / d) K^-1 with K = diag(f, f, 1), n = (0, 0, 1).
 
-    Hartley and Zisserman, Multiple View Geometry, 2nd edition, equation 13.2. The camera's axis goes through the window's middle.
+    Hartley and Zisserman, Multiple View Geometry, 2nd edition, equation 13.2. The camera's axis goes through the window's
+    middle.
 
     Args:
-        poses: (K + 1, 6) translation (tx, ty, tz) of the scene in the unit of `depth` and its turns (rx, ry, rz) in radians about
-            the camera's axes, x first.
+        poses: (K + 1, 6) translation (tx, ty, tz) of the scene in the unit of `depth` and its turns (rx, ry, rz) in radians
+            about the camera's axes, x first.
         focal_length: f in pixels.
         depth: d of the plane; a nearer one moves more under the same translation.
     """
@@ -106,8 +105,8 @@ def corners(height: int, width: int) -> np.ndarray:
 def reach(nodes: np.ndarray, height: int, width: int) -> float:
     """Largest distance along x or y between a pixel of the window and where it looks for its light, at any node.
 
-    The window as a homography sees it is a quadrilateral, so its corners bound all of it; with a rolling shutter, the ends of each
-    row bound that row.
+    The window as a homography sees it is a quadrilateral, so its corners bound all of it; with a rolling shutter, the ends of
+    each row bound that row.
     """
     if nodes.ndim == 3:
         x, y = corners(height, width).T
@@ -122,14 +121,6 @@ def inverse(matrices: np.ndarray) -> np.ndarray:
     """Inverse homographies (..., 3, 3) by the adjugate, with their last entry 1."""
     first, second, third = np.moveaxis(matrices, -1, 0)
     return normalised(np.stack([np.cross(second, third), np.cross(third, first), np.cross(first, second)], axis=-2))
-
-
-def flipped(nodes: np.ndarray, horizontal: bool, vertical: bool, transpose: bool) -> np.ndarray:
-    """Motion (K + 1, 3, 3) of a picture after flips and then a transpose."""
-    change = np.diag([-1.0 if horizontal else 1.0, -1.0 if vertical else 1.0, 1.0])
-    if transpose:
-        change = change[[1, 0, 2]]
-    return change @ nodes @ change.T
 
 
 def _rotations(angles: np.ndarray) -> np.ndarray:

@@ -100,7 +100,7 @@ def _covariances(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
 
 
 def _grid(nodes: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """y (rows, 1) and x (1, GRID) of the points at which motion is computed, from the window's middle: all rows if they differ."""
+    """y (rows, 1) and x (1, GRID) of the points at which motion is computed, from the middle: all rows if they differ."""
     rows = _chebyshev(height) if nodes.ndim == 3 else np.arange(height) - (height - 1) / 2
     return rows[:, None], _chebyshev(width)[None]
 

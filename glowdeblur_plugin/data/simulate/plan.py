@@ -27,7 +27,8 @@ class Layer:
     Attributes:
         motion: (K + 1, 3, 3), see `homography`; K as in the background's motion.
         outline: (N, 2) x and y of its corners at the middle of the exposure, in pixels from the window's middle.
-        content: flip of the picture that fills it, as `cv2.flip` takes it (1 left to right, -1 both ways); None for the picture.
+        content: flip of the picture that fills it, as `cv2.flip` takes it (1 left to right, -1 both ways); None for the picture
+            as it is.
     """
 
     motion: np.ndarray
@@ -44,8 +45,8 @@ class BlurPlan:
         length: blur length in pixels; with a rolling shutter, over the time from the first to the last row's exposure.
         background: motion (K + 1, 3, 3), or of every row, (K + 1, H, 3, 3), with a rolling shutter; see `homography`.
         layers: before the background, from far to near; at most two.
-        radius: of the disk in pixels, for `defocus`, else 0. A disk's standard deviation along an axis is half its radius, so its
-            blur length is sqrt(3) x radius.
+        radius: of the disk in pixels, for `defocus`, else 0. A disk's standard deviation along an axis is half its radius, so
+            its blur length is sqrt(3) x radius.
         highlights: light that a white pixel of the sharp picture stands for.
         development: of the blurry picture.
         edge: pixels of the sharp picture that the blur may need around the window.
@@ -83,8 +84,8 @@ def draw_plan(domain: Domain, height: int, width: int, rng: np.random.Generator)
         background, layers = _parallax(length, domain, height, width, rng)
     else:
         background = _flat_scene(kind, length, domain, height, width, rng)
-    return BlurPlan(kind, length, background, layers, radius, rng.uniform(*domain.highlights), _development(domain, rng),
-                    margin(domain))
+    highlights = float(np.exp(rng.uniform(*np.log(domain.highlights))))
+    return BlurPlan(kind, length, background, layers, radius, highlights, _development(domain, rng), margin(domain))
 
 
 def bounded(motions: Callable[[float], Motions], limit: float, height: int, width: int) -> Motions:

@@ -1,7 +1,7 @@
 """The simulator's twin in torch: renders the recipes of a batch on any device.
 
-It agrees with `render` to 1e-3 in linear light before the noise, and with `develop` in the noise's mean and variance. What decides
-which work is done (counts, numbers of layers, flips) is read from the recipes on the CPU, so nothing waits for the device.
+It agrees with `render` to 1e-3 in linear light before the noise, and with `develop` in the noise's mean and variance. What
+decides which work is done (counts, numbers of layers, flips) is read from the recipes on the CPU, so nothing waits for the device.
 """
 
 import torch
@@ -38,7 +38,7 @@ def render_batch(recipes: Recipe, size: int, device: torch.device) -> tuple[Tens
 
 
 def expose_batch_light(recipes: Recipe, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The blurry and the sharp windows in linear light, unclipped and before any flip, (N, 3, size, size); see `expose_plan`."""
+    """Blurry and sharp windows in linear light, unclipped and before any flip, (N, 3, size, size); see `pipeline.expose_plan`."""
     source = _light(recipes, device)
     sharp = _middle(source, size).clone()
     blurry = torch.empty_like(sharp)
@@ -101,16 +101,16 @@ def _average(planes: list[Tensor], frames: Tensor, counts: Tensor, size: int) ->
     """
     device, side = planes[0].device, planes[0].shape[-1]
     offsets = torch.arange(size, device=device) - (size - 1) / 2
-    pixels = torch.stack([offsets.repeat(size), offsets.repeat_interleave(size), torch.ones(size * size, device=device)])
     frames = frames * torch.tensor([2 / (side - 1), 2 / (side - 1), 1])[:, None]
-    frames = frames.to(device, non_blocking=True)
+    frames = frames.to(device, non_blocking=True)[..., None, None]
     total = torch.zeros(len(planes[0]), 3, size, size, device=device)
     for index in range(int(counts[0])):
         rows = int((counts > index).sum())
         seen = None
         for plane, matrices in zip(planes, frames[:rows, :, index].unbind(dim=1)):
-            places = matrices @ pixels
-            grid = (places[:, :2] / places[:, 2:]).view(rows, 2, size, size).permute(0, 2, 3, 1)
+            across, down, shift = matrices.unbind(dim=2)
+            places = across * offsets + (down * offsets[:, None] + shift)
+            grid = (places[:, :2] / places[:, 2:]).permute(0, 2, 3, 1)
             warped = functional.grid_sample(plane[:rows], grid, 'bilinear', 'zeros', align_corners=True)
             seen = warped if seen is None else _over(warped, seen)
         total[:rows] += seen

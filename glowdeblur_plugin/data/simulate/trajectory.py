@@ -1,7 +1,7 @@
 """Random paths over one exposure and the spread of a path's positions.
 
-A path is float64 (K + 1, C): C quantities at K + 1 nodes equally spaced in time, with straight motion between them. Sub-frame k is
-the middle of segment k; K is odd, so that one sub-frame lies at the exposure's centre, where the sharp picture was taken.
+A path is float64 (K + 1, C): C quantities at K + 1 nodes equally spaced in time, with straight motion between them. Sub-frame k
+is the middle of segment k; K is odd, so that one sub-frame lies at the exposure's centre, where the sharp picture was taken.
 """
 
 from functools import lru_cache

@@ -22,6 +22,7 @@ SIDE, EDGE, FRAMES, LENGTH = 256, 40, 33, 20.0
 ROUNDS, PICTURES = 5, 40
 BATCH = 32
 QUARTER = SIDE / 4 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+VALUES_A_SUB_FRAME = 25
 MEMORY_COPY_BYTES = 1 << 30
 
 Row = dict[str, float]
@@ -46,15 +47,17 @@ def measure_simulator() -> dict[str, Row]:
 def measure_twin(device: torch.device) -> dict[str, Row]:
     """Pictures a second of the torch twin at batch 32 for a shaken plane, and how many times as long it takes as its bytes.
 
-    The bytes are those a single kernel could not avoid: the sharp pictures read once as uint8, both results written as float32.
-    The rate at which the device moves bytes is measured by copying a GiB.
+    Counted are the bytes of the sub-frames as they are written in torch, kernel by kernel: for a pixel and sub-frame, 25 float32
+    values (3 written as places; 5 to divide them; 8 to sample: grid and picture read, frame written; 9 to add it up), besides
+    the sharp picture read once and the two results written. The device's rate is measured by copying a GiB.
 
     Returns:
         median and spread over five rounds of `simulate_twin_per_s` and `simulate_twin_times_bytes`.
     """
     recipes = _recipes()
     rows = {'simulate_twin_per_s': [], 'simulate_twin_times_bytes': []}
-    needed = recipes['picture'].nbytes + 2 * BATCH * 3 * SIDE * SIDE * 4
+    pixels = BATCH * SIDE * SIDE
+    needed = recipes['picture'].nbytes + 4 * pixels * (FRAMES * VALUES_A_SUB_FRAME + 2 * 3)
     content = torch.empty(MEMORY_COPY_BYTES, dtype=torch.uint8, device=device)
     copy = torch.empty_like(content)
     for _ in range(ROUNDS):
@@ -63,6 +66,18 @@ def measure_twin(device: torch.device) -> dict[str, Row]:
         rows['simulate_twin_per_s'].append(BATCH / seconds)
         rows['simulate_twin_times_bytes'].append(seconds / (needed * byte_seconds))
     return {name: _row(values) for name, values in rows.items()}
+
+
+def simulator_plan(layers: int, seed: int) -> BlurPlan:
+    """A shaken camera, 33 sub-frames of 256x256 pixels, before a background and `layers` (at most 2) nearer ones, each a quarter
+    of the frame; with noise and JPEG."""
+    rng = np.random.default_rng(seed)
+    depths = [1.0, 0.8, 0.6][:1 + layers]
+    path = draw_camera(LENGTH, False, depths[-1], 0.3, SIDE, SIDE, rng)
+    background, *motions = (path.motion(depth, FRAMES) for depth in depths)
+    covering = tuple(Layer(motion, QUARTER + [side * SIDE / 4, 0], content)
+                     for motion, side, content in zip(motions, (-1, 1), (MIRRORED, UPSIDE_DOWN)))
+    return BlurPlan('shake', LENGTH, background, covering, 0.0, 2.0, Development('srgb', 0.01, 0.03, seed, False, 90), EDGE)
 
 
 def _rounds(measure: Callable[[], float]) -> Row:
@@ -76,7 +91,7 @@ def _row(values: list[float]) -> Row:
 
 def _pictures_per_second(layers: int) -> float:
     photographs, window = _photographs(), Window(EDGE, EDGE, SIDE, SIDE)
-    plans = [_plan(layers, seed) for seed in range(PICTURES)]
+    plans = [simulator_plan(layers, seed) for seed in range(PICTURES)]
     start = time.perf_counter()
     for plan, picture in zip(plans, itertools.cycle(photographs)):
         render_plan(picture, window, plan)
@@ -88,21 +103,10 @@ def _photographs() -> list[np.ndarray]:
     return [picture[:side, :side] for picture in training_photographs().values() if min(picture.shape[:2]) >= side]
 
 
-def _plan(layers: int, seed: int) -> BlurPlan:
-    """A shaken camera before a background and nearer layers, each a quarter of the frame."""
-    rng = np.random.default_rng(seed)
-    depths = [1.0, 0.8, 0.6][:1 + layers]
-    path = draw_camera(LENGTH, False, depths[-1], 0.3, SIDE, SIDE, rng)
-    background, *motions = (path.motion(depth, FRAMES) for depth in depths)
-    covering = tuple(Layer(motion, QUARTER + [side * SIDE / 4, 0], content)
-                     for motion, side, content in zip(motions, (-1, 1), (MIRRORED, UPSIDE_DOWN)))
-    return BlurPlan('shake', LENGTH, background, covering, 0.0, 2.0, Development('srgb', 0.01, 0.03, seed, False, 90), EDGE)
-
-
 def _recipes() -> Recipe:
     recipes, window = [], Window(EDGE, EDGE, SIDE, SIDE)
     for seed, picture in zip(range(BATCH), itertools.cycle(_photographs())):
-        plan, source = _plan(0, seed), surroundings(picture, window, EDGE)
+        plan, source = simulator_plan(0, seed), surroundings(picture, window, EDGE)
         recipes.append(recipe_of(plan, source, layer_covers(plan, source), (False, False, False), SIDE + 2 * EDGE))
     return torch.utils.data.default_collate(recipes)
 

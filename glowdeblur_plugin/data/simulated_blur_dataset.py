@@ -23,8 +23,9 @@ from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, unknown_key
 
 Range = Annotated[tuple[float, float], Between(0)]
+Chance = Annotated[float, Between(0, 1)]
 LONGEST_BLUR = 200
-DOMAIN_KEYS = ('kinds', 'blur_length', 'noise', 'rolling_shutter')
+DOMAIN_KEYS = ('kinds', 'blur_length', 'noise', 'bayer', 'rolling_shutter', 'jpeg')
 
 
 @dataclass(kw_only=True)
@@ -34,8 +35,8 @@ class SimulatedBlurOptions(CropOptions):
     Attributes:
         dataroot_gt: sharp pictures, a packed set (.lmdb) or a folder.
         domain: name of the blur domain, see `simulate/domains.py`.
-        kinds, blur_length, noise, rolling_shutter: take the place of the domain's own, see `Domain`; `kinds` is a section of
-            weights.
+        kinds, blur_length, noise, bayer, rolling_shutter, jpeg: take the place of the domain's own, see `Domain`; `kinds` is a
+            section of weights.
         zoom: smallest and largest factor by which a training picture is magnified before it is blurred.
         change_colours: shuffle and scale the colour channels of a training picture before it is blurred.
         draws_per_picture: how many blurs validation and test apply to each picture, one after the other.
@@ -49,7 +50,9 @@ class SimulatedBlurOptions(CropOptions):
     kinds: dict[str, Annotated[float, Between(0)]] | None = None
     blur_length: Annotated[tuple[float, float], Between(0, LONGEST_BLUR)] | None = None
     noise: Range | None = None
-    rolling_shutter: Annotated[float, Between(0, 1)] | None = None
+    bayer: Chance | None = None
+    rolling_shutter: Chance | None = None
+    jpeg: Chance | None = None
     zoom: Annotated[tuple[float, float], Between(0.1, 10)] | None = None
     change_colours: bool = False
     draws_per_picture: Annotated[int, Between(1)] = 1

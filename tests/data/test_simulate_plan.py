@@ -39,6 +39,16 @@ def test_no_motion_looks_beyond_the_margin(name, kind):
             assert farthest(draw_plan(drawn, height, width, rng), height, width) <= margin(domain) - 1
 
 
+@pytest.mark.parametrize('kind', KINDS)
+def test_blur_far_longer_than_the_window_keeps_its_margin_and_turns_nothing_inside_out(kind):
+    domain, rng = Domain({kind: 1}, (200, 200), (0, 0)), np.random.default_rng(0)
+    for _ in range(20):
+        plan = draw_plan(domain, 32, 32, rng)
+        assert farthest(plan, 32, 32) <= margin(domain) - 1
+        for motion in (plan.background, *(layer.motion for layer in plan.layers)):
+            assert (np.linalg.det(motion) > 0).all()
+
+
 @pytest.mark.parametrize('name', DOMAINS)
 def test_no_light_comes_from_beyond_the_margin(name):
     """A picture whose surroundings are another colour beyond the margin: none of it may enter a sample."""

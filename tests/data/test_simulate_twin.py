@@ -20,7 +20,6 @@ from glowdeblur_plugin.data.simulate.recipe import empty_recipe, recipe_of
 from glowdeblur_plugin.data.simulate.torch_develop import demosaic_batch, develop_batch, mosaic_batch
 from glowdeblur_plugin.data.simulate.torch_render import expose_batch_light, flip_batch, render_into
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
-from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.deblur_model import DeblurModel
 
 SIDE = 48
@@ -160,9 +159,7 @@ def test_validation_always_renders_in_the_worker(photographs):
     assert 'render' not in dataset[0] and dataset[0]['lq'].any()
 
 
-def test_a_rolling_shutter_on_the_device_is_refused(photographs):
-    with pytest.raises(UserError, match='datasets:train:render: a rolling shutter.*set rolling_shutter: 0'):
-        simulated(photographs, render='device', rolling_shutter=0.2)
+def test_a_rolling_shutter_has_no_recipe():
     nodes = homography.rows_of_rolling_shutter(homography.still(3), 0.5, SIDE, 3)
     plan = BlurPlan('shake', 0.0, nodes, (), 0.0, 1.0, Development('srgb'), 4)
     with pytest.raises(ValueError, match='rolling shutter'):

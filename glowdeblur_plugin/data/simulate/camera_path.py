@@ -7,6 +7,8 @@ import numpy as np
 from glowdeblur_plugin.data.simulate import homography, trajectory
 
 FOCAL_LENGTHS = (1.0, 4.0)
+LEAST_FOCAL_LENGTH = 4.0
+MOST_IN_CORNERS = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,14 @@ def draw_camera(length: float, smooth: bool, nearest: float, rotation: float, he
 
     Translation and turns about x and y are two random paths of their own, mixed in a random share. Forward motion and roll add
     at most `rotation` x `length` to the blur length in the corners of a window of height x width. A path is drawn again when it
-    goes further than its own blur length from the centre. The focal length is 1 to 4 diagonals of the window. All our choice.
+    goes further than its own blur length from the centre. The focal length is 1 to 4 diagonals of the window, and at least four
+    times `length`, so that a long blur of a small window stays a picture. All our choice.
 
     Args:
         smooth: along a spline instead of a random walk.
     """
     diagonal = float(np.hypot(height, width))
-    focal_length = rng.uniform(*FOCAL_LENGTHS) * diagonal
+    focal_length = max(rng.uniform(*FOCAL_LENGTHS) * diagonal, LEAST_FOCAL_LENGTH * length)
     share = rng.uniform(0.5 if nearest < 1 else 0, 1)
     around, forward = _shares(rotation, rng)
     while True:
@@ -56,7 +59,7 @@ def draw_camera(length: float, smooth: bool, nearest: float, rotation: float, he
         if np.hypot(*middle.T).max() <= found and np.abs(path[:, [2, 5]]).max() <= 1:
             break
     in_plane = length / found / focal_length
-    in_corners = length / (diagonal / 2)
+    in_corners = min(length / (diagonal / 2), MOST_IN_CORNERS)
     poses = np.stack([shift[:, 0] * in_plane, shift[:, 1] * in_plane, path[:, 2] * forward * in_corners * nearest,
                       -turn[:, 1] * in_plane, turn[:, 0] * in_plane, path[:, 5] * around * in_corners], axis=1)
     return CameraPath(poses, focal_length)

@@ -14,6 +14,7 @@ DISK_LENGTH = 3 ** 0.5
 STILL_BACKGROUND = 0.5
 SECOND_LAYER = 0.4
 NEARER = (1.3, 3.0)
+MOST_TURN = 1.0
 MIRRORED, UPSIDE_DOWN = 1, -1
 MOST_LAYERS = 2
 
@@ -122,7 +123,9 @@ def _flat_scene(kind: str, length: float, domain: Domain, height: int, width: in
 
 def _even(kind: str, length: float, height: int, width: int,
           rng: np.random.Generator) -> tuple[int, Callable[[float], Motions]]:
-    """Even motion along a line, or magnification or turn about a point in the middle half of the window."""
+    """Even motion along a line, or magnification or turn about a point in the middle half of the window: at most from half to
+    one and a half times, or by a radian, however short of the drawn length a small window then is.
+    """
     count = trajectory.frame_count(length)
     time = trajectory.straight(count)
     if kind == 'linear':
@@ -131,7 +134,7 @@ def _even(kind: str, length: float, height: int, width: int,
         return count, lambda factor: [homography.translation(factor * time[:, None] * step)]
     centre = rng.uniform(-0.25, 0.25, 2) * [width, height]
     farthest = np.hypot(*(homography.corners(height, width) - centre).T).max()
-    amount = length / farthest * (1 if rng.random() < 0.5 else -1)
+    amount = min(length / farthest, MOST_TURN) * (1 if rng.random() < 0.5 else -1)
     if kind == 'zoom':
         return count, lambda factor: [homography.similarity(np.zeros(count + 1), 1 + factor * amount * time, centre)]
     return count, lambda factor: [homography.centred(
@@ -191,7 +194,7 @@ def _object_motion(length: float, middle: np.ndarray, count: int, domain: Domain
     """Even motion of an object's middle along a line while it turns about it, (count + 1, 3, 3)."""
     time = trajectory.straight(count)
     direction, farthest = rng.uniform(0, np.pi), np.hypot(*(homography.corners(height, width) - middle).T).max()
-    turn = rng.uniform(-domain.rotation, domain.rotation) * length / farthest
+    turn = rng.uniform(-domain.rotation, domain.rotation) * min(length / farthest, MOST_TURN)
     step = length * np.array([np.cos(direction), np.sin(direction)])
 
     def motions(factor: float) -> Motions:

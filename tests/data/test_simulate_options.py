@@ -43,7 +43,7 @@ def test_the_trajectory_is_flipped_with_its_crop(photographs):
     for draw in range(12):
         sample = dataset[draw]
         trajectory, (along, across, minor) = sample['trajectory'], sample['motion']
-            assert trajectory.shape == (6, 32, 32) and trajectory[2:4].abs().max() < 1e-9 and minor.max() < 0.05
+        assert trajectory.shape == (6, 32, 32) and trajectory[2:4].abs().max() < 1e-9 and minor.max() < 0.05
         x, y = trajectory[4:]
         torch.testing.assert_close(trajectory[:2], -trajectory[4:], atol=1e-4, rtol=0)
         torch.testing.assert_close(torch.hypot(along, across), 2 * torch.hypot(x, y), atol=1e-3, rtol=0)

@@ -1,7 +1,6 @@
 """Pictures a second of the blur simulator: on one core, and of its twin on a GPU beside the time that its bytes need."""
 
 import itertools
-import statistics
 import time
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 
+from glowdeblur_plugin.benchmarks.figures import Figure, figure
 from glowdeblur_plugin.data.photographs import training_photographs
 from glowdeblur_plugin.data.picture_source import Window
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
@@ -25,26 +25,24 @@ QUARTER = SIDE / 4 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
 VALUES_A_SUB_FRAME = 25
 MEMORY_COPY_BYTES = 1 << 30
 
-Row = dict[str, float]
 
-
-def measure_simulator() -> dict[str, Row]:
+def measure_simulator() -> dict[str, Figure]:
     """Pictures a second on one core, the whole chain: light, 33 sub-frames of 256x256, noise, response, JPEG, true motion.
 
     Returns:
-        median and spread (largest - smallest) over five rounds: `simulate_plane_per_s_core` for a shaken camera before a flat
-        scene, `simulate_layers_per_s_core` with two layers, each a quarter of the frame.
+        over five rounds: `simulate_plane_per_s_core` for a shaken camera before a flat scene, `simulate_layers_per_s_core` with
+        two layers, each a quarter of the frame.
     """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        return {f'simulate_{name}_per_s_core': _rounds(lambda: _pictures_per_second(number)) for name, number in
-                (('plane', 0), ('layers', 2))}
+        return {f'simulate_{name}_per_s_core': _rounds(layers, note) for name, layers, note in
+                (('plane', 0, 'goal 50'), ('layers', 2, 'goal 20'))}
     finally:
         cv2.setNumThreads(threads)
 
 
-def measure_twin(device: torch.device) -> dict[str, Row]:
+def measure_twin(device: torch.device) -> dict[str, Figure]:
     """Pictures a second of the torch twin at batch 32 for a shaken plane, and how many times as long it takes as its bytes.
 
     Counted are the bytes of the sub-frames as they are written in torch, kernel by kernel: for a pixel and sub-frame, 25 float32
@@ -52,7 +50,7 @@ def measure_twin(device: torch.device) -> dict[str, Row]:
     the sharp picture read once and the two results written. The device's rate is measured by copying a GiB.
 
     Returns:
-        median and spread over five rounds of `simulate_twin_per_s` and `simulate_twin_times_bytes`.
+        over five rounds, `simulate_twin_per_s` and `simulate_twin_times_bytes`.
     """
     recipes = _recipes()
     rows = {'simulate_twin_per_s': [], 'simulate_twin_times_bytes': []}
@@ -65,7 +63,8 @@ def measure_twin(device: torch.device) -> dict[str, Row]:
         byte_seconds = _timed(lambda: copy.copy_(content)) / (2 * MEMORY_COPY_BYTES)
         rows['simulate_twin_per_s'].append(BATCH / seconds)
         rows['simulate_twin_times_bytes'].append(seconds / (needed * byte_seconds))
-    return {name: _row(values) for name, values in rows.items()}
+    notes = ('goal 10,000', 'goal at most 4')
+    return {name: figure(values, note) for (name, values), note in zip(rows.items(), notes)}
 
 
 def simulator_plan(layers: int, seed: int) -> BlurPlan:
@@ -80,13 +79,9 @@ def simulator_plan(layers: int, seed: int) -> BlurPlan:
     return BlurPlan('shake', LENGTH, background, covering, 0.0, 2.0, Development('srgb', 0.01, 0.03, seed, False, 90), EDGE)
 
 
-def _rounds(measure: Callable[[], float]) -> Row:
-    measure()
-    return _row([measure() for _ in range(ROUNDS)])
-
-
-def _row(values: list[float]) -> Row:
-    return {'median': statistics.median(values), 'spread': max(values) - min(values)}
+def _rounds(layers: int, note: str) -> Figure:
+    _pictures_per_second(layers)
+    return figure([_pictures_per_second(layers) for _ in range(ROUNDS)], note)
 
 
 def _pictures_per_second(layers: int) -> float:

@@ -161,14 +161,15 @@ class SimulatedBlurDataset(DeblurDataset):
         size = self.source.sizes[key]
         if not self.training:
             return self.source.read(key), Window(self.edge, self.edge, size[0] - 2 * self.edge, size[1] - 2 * self.edge)
-        if self.options.zoom is None and not self.options.change_colours:
-            return self.source.read(key), random_crop(size, self.options.gt_size, self.edge, rng)
+        inside = Window(self.edge, self.edge, self.options.gt_size, self.options.gt_size)
         side = self.options.gt_size + 2 * self.edge
+        if self.options.zoom is None and not self.options.change_colours:
+            return self.source.read(key, random_crop(size, side, 0, rng)), inside
         picture = self.source.read(key, magnified_window(size, side, self.options.zoom or (1.0, 1.0), rng))
         picture = magnify(picture, side)
         if self.options.change_colours:
             picture = change_colours(picture, rng)
-        return picture, Window(self.edge, self.edge, self.options.gt_size, self.options.gt_size)
+        return picture, inside
 
     def fingerprint(self) -> str:
         """Hash of the settings, of the domain they come to, and of the pictures' keys and sizes."""

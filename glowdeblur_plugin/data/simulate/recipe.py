@@ -6,7 +6,8 @@ from torch import Tensor
 
 from glowdeblur_plugin.data.simulate.camera import RESPONSES
 from glowdeblur_plugin.data.simulate.homography import inverse, sub_frames
-from glowdeblur_plugin.data.simulate.plan import MOST_LAYERS, BlurPlan
+from glowdeblur_plugin.data.simulate.plan import BlurPlan
+from glowdeblur_plugin.data.simulate.scene import MOST_LAYERS
 from glowdeblur_plugin.data.simulate.trajectory import MOST_FRAMES
 
 Recipe = dict[str, Tensor]

@@ -74,39 +74,6 @@ def test_motion_that_would_look_beyond_the_margin_is_made_smaller(kind, rolling)
     assert 0.9 * 60 < max(dense) <= 60
 
 
-@pytest.mark.parametrize('kind', KINDS)
-def test_blur_far_longer_than_the_window_keeps_its_margin_and_turns_nothing_inside_out(kind):
-    domain, rng = Domain({kind: 1}, (200, 200), (0, 0)), np.random.default_rng(0)
-    for _ in range(20):
-        plan = draw_plan(domain, 32, 32, rng)
-        assert farthest(plan, 32, 32) <= margin(domain) - 1
-        for motion in (plan.background, *(layer.motion for layer in plan.layers)):
-            assert (np.linalg.det(motion) > 0).all()
-
-
-@pytest.mark.parametrize('name', DOMAINS)
-def test_no_light_comes_from_beyond_the_margin(name):
-    """A picture whose surroundings are another colour beyond the margin: none of it may enter a sample."""
-    domain, rng = DOMAINS[name], np.random.default_rng(0)
-    edge, side = margin(domain), 32
-    picture = np.full((side + 2 * edge + 20, side + 2 * edge + 20, 3), 255, np.uint8)
-    picture[10:-10, 10:-10] = 40
-    clean = dataclasses.replace(domain, noise=(0, 0), highlights=(1, 1), jpeg=0.0)
-    for _ in range(30):
-        assert (simulate(picture, Window(10 + edge, 10 + edge, side, side), clean, rng).lq == 40).all()
-
-
-def test_motion_that_would_look_beyond_the_margin_is_made_smaller():
-    """Perspective in the corners of a wide window, where the drawn length alone would exceed the margin."""
-    domain = Domain({'shake': 1}, (60, 60), (0, 0), rotation=0.0)
-    rng, lengths = np.random.default_rng(0), []
-    for _ in range(60):
-        plan = draw_plan(domain, 48, 120, rng)
-        assert farthest(plan, 48, 120) <= 60
-        lengths.append(middle_length(plan.background))
-    assert max(lengths) == pytest.approx(60, rel=1e-3) and np.median(lengths) > 55
-
-
 def test_a_window_without_its_margin_is_refused():
     with pytest.raises(ValueError, match='pixels around it'):
         simulate(np.zeros((90, 90, 3), np.uint8), Window(2, 2, 40, 40), DOMAINS['gopro'], np.random.default_rng(0))

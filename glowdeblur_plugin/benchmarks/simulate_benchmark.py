@@ -46,9 +46,9 @@ def measure_simulator() -> dict[str, Figure]:
 def measure_twin(device: torch.device) -> dict[str, Figure]:
     """Pictures a second of the torch twin at batch 32 for a shaken plane, and how many times as long it takes as its bytes.
 
-    Counted are the bytes of the sub-frames as they are written in torch, kernel by kernel: for a pixel and sub-frame, 25 float32
-    values (3 written as places; 5 to divide them; 8 to sample: grid and picture read, frame written; 9 to add it up), besides
-    the sharp picture read once and the two results written. The device's rate is measured by copying a GiB.
+    Counted are the bytes of the sub-frames as they are written in torch, kernel by kernel: for a pixel and sub-frame, 25
+    float32 values (3 written as places; 5 to divide them; 8 to sample: grid and picture read, frame written; 9 to add it up),
+    besides the sharp picture read once and the two results written. The device's rate is measured by copying a GiB.
 
     Returns:
         over five rounds, `simulate_twin_per_s` and `simulate_twin_times_bytes`.
@@ -69,8 +69,8 @@ def measure_twin(device: torch.device) -> dict[str, Figure]:
 
 
 def simulator_plan(layers: int, seed: int) -> BlurPlan:
-    """A shaken camera, 33 sub-frames of 256x256 pixels, before a background and `layers` (at most 2) nearer ones, each a quarter
-    of the frame; with noise and JPEG."""
+    """A shaken camera, 33 sub-frames of 256x256 pixels, before a background and `layers` (at most 2) nearer ones, each a
+    quarter of the frame; with noise and JPEG."""
     rng = np.random.default_rng(seed)
     depths = [1.0, 0.8, 0.6][:1 + layers]
     path = draw_camera(LENGTH, False, depths[-1], 0.3, SIDE, SIDE, rng)

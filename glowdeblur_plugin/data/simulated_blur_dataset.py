@@ -64,8 +64,8 @@ class SimulatedBlurOptions(CropOptions):
 class SimulatedBlurDataset(DeblurDataset):
     """Pairs made from sharp pictures by the blur simulator, with their true motion.
 
-    Training gives random crops with flips; validation and test give whole pictures less the margin that the largest displacement
-    needs, blurred by random numbers that depend on (seed, index) alone.
+    Training gives random crops with flips; validation and test give whole pictures less the margin that the largest
+    displacement needs, blurred by random numbers that depend on (seed, index) alone.
     Samples hold `lq`, `gt` (3, H, W), `motion` (3, H, W) in pixels, `motion_known` (True), `domain` (its name) and both paths;
     with the option `trajectory` also `trajectory` (2 K, H, W): x and y from each pixel to its point at each time, in pixels.
     With `render: device`, `lq` and `gt` are zero until the model renders the sample's `render`, see `simulate.recipe`.

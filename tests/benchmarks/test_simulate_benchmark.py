@@ -11,7 +11,8 @@ from glowdeblur_plugin.data.simulate import outline
 def test_plans_are_as_large_as_the_figures_names_say():
     plane, layered = simulator_plan(0, 1), simulator_plan(2, 1)
     assert not plane.layers and len(layered.layers) == 2
-    assert all(len(motion) == 34 for motion in (plane.background, layered.background, *(layer.motion for layer in layered.layers)))
+    motions = (plane.background, layered.background, *(layer.motion for layer in layered.layers))
+    assert all(len(motion) == 34 for motion in motions)
     for layer in layered.layers:
         assert (outline.cover(layer.outline, 256, 256) / 255).mean() == pytest.approx(0.25, abs=0.01)
     for plan in (plane, layered):

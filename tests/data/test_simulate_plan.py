@@ -14,7 +14,7 @@ from glowdeblur_plugin.data.simulate.plan import BlurPlan, draw_plan, margin
 
 
 def farthest(plan: BlurPlan, height: int, width: int) -> float:
-    """Largest distance, along x or y, from a pixel of a dense grid to where it finds its light, over all layers and sub-frames."""
+    """Largest distance, along x or y, from a pixel of a grid to where it finds its light, over all layers and sub-frames."""
     found = plan.radius
     rows, columns = np.linspace(0, height - 1, 9).astype(int), np.linspace(0, width - 1, 9)
     for motion in (plan.background, *(layer.motion for layer in plan.layers)):

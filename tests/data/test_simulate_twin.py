@@ -155,7 +155,8 @@ def test_only_active_rows_of_a_batch_are_rendered(photographs):
 
 
 def test_validation_always_renders_in_the_worker(photographs):
-    dataset = simulated(photographs, phase='val', render='device', blur_length=[1, 8], dataroot_gt=str(photographs / 'val.lmdb'))
+    validation = {'phase': 'val', 'dataroot_gt': str(photographs / 'val.lmdb')}
+    dataset = simulated(photographs, render='device', blur_length=[1, 8], **validation)
     assert 'render' not in dataset[0] and dataset[0]['lq'].any()
 
 

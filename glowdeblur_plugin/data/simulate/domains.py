@@ -29,7 +29,7 @@ class Domain:
             motion, of the farthest corner for `zoom` and `rotation`, of the object or the nearest layer.
         noise: smallest and largest photon noise: standard deviation in linear light at white, in 1/255 of full scale. After an
             sRGB response the noise of an 8-bit picture has about half this standard deviation, much alike at all levels.
-        response: `srgb`, `gamma22` or `none` (light is averaged as the 8-bit levels say, so noise would come after the response).
+        response: `srgb`, `gamma22` or `none` (the 8-bit levels are averaged as they are, so noise would come after it).
         highlights: smallest and largest light that a white pixel of the sharp picture stands for (1: nothing saturates), drawn
             evenly in its logarithm.
         rotation: most that roll and forward motion of a shaking camera, or the turn of an object, add to the blur length in the

@@ -1,7 +1,7 @@
 """Motion as homographies: from the pixels of the sharp picture to their places at an instant of the exposure.
 
-Motion over an exposure is float64 (K + 1, 3, 3): one homography at each of K + 1 nodes equally spaced in time, its last entry 1,
-in pixels from the middle of the window (x to the right, y downwards). Between nodes a point moves straight and evenly, and
+Motion over an exposure is float64 (K + 1, 3, 3): one homography at each of K + 1 nodes equally spaced in time, its last entry
+1, in pixels from the middle of the window (x to the right, y downwards). Between nodes a point moves straight and evenly, and
 sub-frame k shows the middle of segment k. K is odd and the middle sub-frame is the identity: there the sharp picture was taken.
 With a rolling shutter every row has homographies of its own, (K + 1, H, 3, 3).
 """

@@ -22,7 +22,8 @@ def blur_tensor(xx: np.ndarray, xy: np.ndarray, yy: np.ndarray) -> np.ndarray:
     """Blur tensor float32 (3, ...) from the covariance of a point's positions in square pixels, each float64 (...).
 
     With eigenvalues p >= q, (sqrt p - sqrt q) / (p - q) = 1 / (sqrt p + sqrt q), and (sqrt p + sqrt q)^2 = trace + 2 sqrt(det):
-    no angle is needed, and nothing jumps where p = q. L L_minor = 12 sqrt(det) gives L_minor without a difference of near values.
+    no angle is needed, and nothing jumps where p = q. L L_minor = 12 sqrt(det) gives L_minor without a difference of near
+    values.
     """
     root = np.sqrt(np.maximum(xx * yy - xy * xy, 0)).astype(np.float32)
     trace, difference, double = (value.astype(np.float32) for value in (xx + yy, xx - yy, 2 * xy))

@@ -1,9 +1,9 @@
 """Sub-frames by warps in linear light, averaged.
 
 Pictures are float32 (H, W, 4) in linear light: OpenCV warps four channels faster than three. The fourth is the cover of a layer
-(its colours are already multiplied by it) and unused in a background. Every function gets a picture with a margin and the window
-of it that is to be rendered; homographies are about the window's middle, see `homography`. OpenCV 5 looks where it is told to
-1e-4 of a pixel, OpenCV 4 snaps to the nearest 1/32.
+(its colours are already multiplied by it) and unused in a background. Every function gets a picture with a margin and the
+window of it that is to be rendered; homographies are about the window's middle, see `homography`. OpenCV 5 looks where it is
+told to 1e-4 of a pixel, OpenCV 4 snaps to the nearest 1/32.
 """
 
 from typing import NamedTuple

@@ -116,7 +116,7 @@ def _frames(path: CameraPath, depth: float, bounds: Bounds) -> int:
 
 def nearer_layers(length: float, domain: Domain, bounds: Bounds,
                   rng: np.random.Generator) -> tuple[np.ndarray, tuple[Layer, ...]]:
-    """A moving camera before one or two layers that are 1.3 to 3 times as near as the background and show the picture itself."""
+    """A moving camera before one or two layers, 1.3 to 3 times as near as the background, that show the picture itself."""
     number = 1 + int(rng.random() < SECOND_LAYER)
     depths = [1.0, *sorted(1 / rng.uniform(*NEARER, number))[::-1]]
     path = draw_camera(length, _smooth(domain, rng), depths[-1], domain.rotation, bounds.height, bounds.width, rng)
@@ -142,7 +142,8 @@ def moving_objects(length: float, domain: Domain, bounds: Bounds,
     layers = []
     for index in range(number):
         shape = outline.blob(bounds.height, bounds.width, first != bool(index), rng)
-        motion = _object_motion(length if index == 0 else rng.uniform(0, length), shape.mean(axis=0), count, domain, bounds, rng)
+        own_length = length if index == 0 else rng.uniform(0, length)
+        motion = _object_motion(own_length, shape.mean(axis=0), count, domain, bounds, rng)
         layers.append(Layer(motion, shape, UPSIDE_DOWN if index else MIRRORED))
     return background, tuple(layers)
 

@@ -1,7 +1,8 @@
 """The simulator's twin in torch: renders the recipes of a batch on any device.
 
 It agrees with `render` to 1e-3 in linear light before the noise, and with `develop` in the noise's mean and variance. What
-decides which work is done (counts, numbers of layers, flips) is read from the recipes on the CPU, so nothing waits for the device.
+decides which work is done (counts, numbers of layers, flips) is read from the recipes on the CPU, so nothing waits for the
+device.
 """
 
 import torch
@@ -38,7 +39,7 @@ def render_batch(recipes: Recipe, size: int, device: torch.device) -> tuple[Tens
 
 
 def expose_batch_light(recipes: Recipe, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Blurry and sharp windows in linear light, unclipped and before any flip, (N, 3, size, size); see `pipeline.expose_plan`."""
+    """Blurry and sharp windows in linear light, unclipped, before any flip, (N, 3, size, size); see `pipeline.expose_plan`."""
     source = _light(recipes, device)
     sharp = _middle(source, size).clone()
     blurry = torch.empty_like(sharp)

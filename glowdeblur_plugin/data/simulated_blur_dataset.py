@@ -18,7 +18,7 @@ from glowdeblur_plugin.data.simulate.domains import DOMAINS, KINDS, Domain
 from glowdeblur_plugin.data.simulate.motion import flip_motion, flip_trajectory
 from glowdeblur_plugin.data.simulate.pipeline import Truth, layer_covers, simulate, surroundings, true_motion
 from glowdeblur_plugin.data.simulate.plan import draw_plan, margin
-from glowdeblur_plugin.data.simulate.recipe import Recipe, empty_recipe, recipe_of
+from glowdeblur_plugin.data.simulate.recipe import empty_recipe, recipe_of
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, unknown_key
 
@@ -69,9 +69,6 @@ class SimulatedBlurDataset(DeblurDataset):
     Samples hold `lq`, `gt` (3, H, W), `motion` (3, H, W) in pixels, `motion_known` (True), `domain` (its name) and both paths;
     with the option `trajectory` also `trajectory` (2 K, H, W): x and y from each pixel to its point at each time, in pixels.
     With `render: device`, `lq` and `gt` are zero until the model renders the sample's `render`, see `simulate.recipe`.
-
-    Attributes:
-        render_edge: pixels around a crop in `render`; a mixture raises it to the largest of its parts, so that shapes agree.
 
     Raises:
         UserError: wrong option; missing, damaged or too small picture.
@@ -126,10 +123,6 @@ class SimulatedBlurDataset(DeblurDataset):
         """Whether samples hold a recipe `render` for the model's device instead of pictures."""
         return self.training and self.options.render == 'device'
 
-    def inactive_render(self) -> Recipe:
-        """What `render` is for a sample that the model need not render; of the same shapes as in this set's samples."""
-        return empty_recipe(self.options.gt_size + 2 * self.render_edge)
-
     def _in_worker(self, picture: np.ndarray, window: Window, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         sample = simulate(picture, window, self.domain, rng, self.options.trajectory or 0)
         symmetry = self._symmetry(rng)
@@ -152,9 +145,14 @@ class SimulatedBlurDataset(DeblurDataset):
         return Symmetry(self.options, rng) if self.training else None
 
     def blank_extras(self) -> dict[str, Any]:
-        """No motion, and not known, see the base class."""
-        side = self.options.gt_size
-        return {'motion': torch.zeros(3, side, side), 'motion_known': False}
+        """No motion, and not known, and with `render: device` nothing to render, see the base class."""
+        side, points = self.options.gt_size, self.options.trajectory
+        blanks = {'motion': torch.zeros(3, side, side), 'motion_known': False}
+        if points:
+            blanks['trajectory'] = torch.zeros(2 * points, side, side)
+        if self.renders_on_device:
+            blanks['render'] = empty_recipe(side + 2 * self.render_edge)
+        return blanks
 
     def _picture(self, key: str, rng: np.random.Generator) -> tuple[np.ndarray, Window]:
         """The sharp picture, or what augmentation makes of a part of it, and the window that is to be rendered."""

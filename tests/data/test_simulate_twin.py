@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
+from glowdeblur_plugin.data.bpp_mixture_dataset import BPPMixtureDataset
 from glowdeblur_plugin.data.picture_source import Window
 from glowdeblur_plugin.data.simulate import homography
 from glowdeblur_plugin.data.simulate.camera import RESPONSES
@@ -140,18 +141,46 @@ def test_rendered_on_the_device_a_draw_gives_the_workers_sample(photographs, dty
 
 
 def test_only_active_rows_of_a_batch_are_rendered(photographs):
-    """As in a mixture with real pairs, whose samples carry an inactive recipe of the same shapes."""
     dataset = simulated(photographs, render='device')
-    dataset.render_edge += 5
     sample = dataset[0]
-    pair = {**sample, 'lq': torch.full_like(sample['lq'], 0.3), 'gt': torch.full_like(sample['gt'], 0.6),
-            'render': dataset.inactive_render()}
+    pair = {**sample, **dataset.blank_extras(), 'lq': torch.full_like(sample['lq'], 0.3),
+            'gt': torch.full_like(sample['gt'], 0.6)}
     batch = default_collate([pair, sample, pair])
     recipes = batch.pop('render')
     render_into(batch, recipes)
     for row in (0, 2):
         assert torch.equal(batch['lq'][row], pair['lq']) and torch.equal(batch['gt'][row], pair['gt'])
     assert batch['gt'][1].std() > 0.01
+
+
+@pytest.mark.skipif(not EXACT_WARPS, reason='OpenCV 4 snaps to 1/32 pixel')
+def test_a_mixture_of_pairs_and_of_blur_for_the_worker_and_the_device(photographs, pair_folders):
+    """Domains of different margins in one batch: each sample is what its own part gives, rendered where it may be."""
+    made = {'type': 'SimulatedBlurDataset', 'weight': 1, 'dataroot_gt': str(photographs / 'train.lmdb'), 'noise': [0, 0],
+            'jpeg': 0}
+    pairs = {'type': 'PairedLMDBDataset', 'weight': 1, 'dataroot_lq': str(pair_folders / 'lq'),
+             'dataroot_gt': str(pair_folders / 'gt')}
+    parts = {'pairs': pairs, 'worker': {**made, 'domain': 'rsblur', 'bayer': 0, 'trajectory': 3},
+             'short': {**made, 'domain': 'bsd', 'bayer': 0, 'render': 'device'},
+             'long': {**made, 'domain': 'gsblur', 'render': 'device', 'trajectory': 3}}
+
+    def mixture(**changes: Any) -> BPPMixtureDataset:
+        sections = {name: {**part, **(changes if 'render' in part else {})} for name, part in parts.items()}
+        return BPPMixtureDataset({'phase': 'train', 'gt_size': 24, 'seed': 3, 'parts': sections})
+
+    on_device, in_worker = mixture(), mixture(render='worker')
+    model = DeblurModel.__new__(DeblurModel)
+    model.device = CPU
+    batch = model.to_device(default_collate([on_device[place] for place in range(24)]))
+    assert set(batch['domain']) == set(parts)
+    for place in range(24):
+        sample = in_worker[place]
+        assert sample['domain'] == batch['domain'][place]
+        for key in ('motion', 'trajectory'):
+            assert torch.equal(batch[key][place], sample[key])
+        for key in ('lq', 'gt'):
+            levels = 255 * (batch[key][place] - sample[key]).abs()
+            assert levels.max() < (1.01 if 'render' in parts[sample['domain']] else 1e-6)
 
 
 def test_validation_always_renders_in_the_worker(photographs):

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from glowdeblur_plugin.commands import inspect, pack
+from glowdeblur_plugin.commands import inspect, pack, simulate
 from glowdeblur_plugin.errors import UserError
 
-COMMANDS = (pack, inspect)
+COMMANDS = (pack, simulate, inspect)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

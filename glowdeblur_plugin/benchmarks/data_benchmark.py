@@ -20,6 +20,7 @@ from basicsr.data.paired_image_dataset import PairedImageDataset
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from glowdeblur_plugin.benchmarks.figures import Figure, figure
+from glowdeblur_plugin.benchmarks.simulate_benchmark import measure_simulator, measure_twin
 from glowdeblur_plugin.compat.allocator import keep_memory
 from glowdeblur_plugin.data.dataset_base import to_unit_range
 from glowdeblur_plugin.data.lmdb_store import DATA_FILE, close_environment
@@ -56,6 +57,10 @@ def run(lq: Path | None, gt: Path | None, rounds: int, seconds: float) -> dict[s
         _compare_pixels(roots)
         figures = _loaders(roots, rounds, seconds)
         figures |= _cold(roots, rounds)
+    say('blur simulator')
+    figures |= measure_simulator()
+    if torch.cuda.is_available():
+        figures |= measure_twin(torch.device('cuda'))
     return figures
 
 
@@ -93,7 +98,7 @@ def _pack(folder: Path, pairs: dict[str, Pair]) -> dict[str, Path]:
     """Folder with `lq.lmdb` and `gt.lmdb` of each kind: the encodings of whole pictures, and png sub-images."""
     roots = {}
     for kind in ('png', *OURS, 'subimages'):
-        _say(f'packing {kind}')
+        say(f'packing {kind}')
         roots[kind] = folder / kind
         for index, side in enumerate(('lq', 'gt')):
             with LmdbWriter(roots[kind] / f'{side}.lmdb', kind, encoding='png' if kind == 'subimages' else kind) as writer:
@@ -183,7 +188,7 @@ def _loaders(roots: dict[str, Path], rounds: int, seconds: float) -> dict[str, F
     speeds: dict[str, list[float]] = {kind: [] for kind in loaders}
     for number in range(rounds):
         for kind, loader in loaders.items():
-            _say(f'round {number + 1} of {rounds}: {kind}')
+            say(f'round {number + 1} of {rounds}: {kind}')
             speeds[kind].append(loader.pairs_per_second(seconds))
     sizes = {kind: _bytes(roots['png' if kind == 'basicsr' else kind]) for kind in loaders}
     figures = {f'{kind}_pairs_per_s': figure(found, f'{sizes[kind] / 2 ** 20:.0f} MiB on disk') for kind, found in speeds.items()}
@@ -201,7 +206,7 @@ def _cold(roots: dict[str, Path], rounds: int) -> dict[str, Figure]:
     """Each pair read once in this process after its set was dropped from the page cache: ratios to BasicSR."""
     ratios: dict[str, list[float]] = {kind: [] for kind in OURS}
     for number in range(rounds):
-        _say(f'cold page cache: round {number + 1} of {rounds}')
+        say(f'cold page cache: round {number + 1} of {rounds}')
         peer = _cold_seconds(_basicsr(roots['png']), roots['png'])
         for kind in ratios:
             ratios[kind].append(peer / _cold_seconds(_ours(roots[kind]), roots[kind]))
@@ -222,5 +227,5 @@ def _cold_seconds(dataset: Dataset, root: Path) -> float:
     return time.perf_counter() - started
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     sys.stderr.write(f'{line}\n')

@@ -57,6 +57,9 @@ class BPPMixtureDataset(DeblurDataset):
         self.parts: dict[str, DeblurDataset] = {}
         for name, (kind, part) in _part_sections(opt, self.options, self.section).items():
             self.parts[name] = kind(part, _part_name(self.section, name))
+        edge = max(part.render_edge for part in self.parts.values())
+        for part in self.parts.values():
+            part.render_edge = edge
         self.blanks = self.blank_extras()
         sizes = {name: len(part) for name, part in self.parts.items()}
         options = self.options

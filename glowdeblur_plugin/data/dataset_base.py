@@ -67,11 +67,13 @@ class DeblurDataset(Dataset):
     Attributes:
         Options: dataclass of the section's keys.
         accepts_draws: an index may be any draw, far beyond the number of pictures; the picture is draw mod that number.
+        render_edge: pixels around a crop in samples that the model renders; a mixture raises it to the largest of its parts.
         takes_places: an index is rather the sample's place in the run, see `MixtureOrder`.
     """
 
     Options: ClassVar[type[DatasetOptions]] = DatasetOptions
     accepts_draws: ClassVar[bool] = True
+    render_edge: int = 0
     takes_places: ClassVar[bool] = False
 
     def __init__(self, opt: Mapping[str, Any], section: str | None = None) -> None:

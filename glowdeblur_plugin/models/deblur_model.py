@@ -15,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
 from glowdeblur_plugin.data.dataset_base import to_unit_range
+from glowdeblur_plugin.data.simulate.torch_render import render_into
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.host_options import VAL_KEYS
 from glowdeblur_plugin.models.checkpointed_model import CheckpointedModel
@@ -140,14 +141,20 @@ class DeblurModel(CheckpointedModel):
                 f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')
 
     def to_device(self, data: dict[str, Any]) -> dict[str, Any]:
-        """The batch with its tensors on the device, 8-bit pictures turned into float32 in [0, 1]; paths and the rest stay."""
+        """The batch with its tensors on the device, 8-bit pictures turned into float32 in [0, 1]; paths and the rest stay.
+
+        Blurs that the data set drew and left to be rendered (`render`) are rendered here, see `data.simulate.torch_render`.
+        """
         def move(value: Any) -> Any:
             if not isinstance(value, Tensor):
                 return value
             value = value.to(self.device, non_blocking=True)
             return to_unit_range(value) if value.dtype == torch.uint8 else value
 
-        return {key: move(value) for key, value in data.items()}
+        batch = {key: move(value) for key, value in data.items() if key != 'render'}
+        if 'render' in data:
+            render_into(batch, data['render'])
+        return batch
 
     def compute_losses(self, generator: torch.Generator, current_iter: int) -> dict[str, Tensor]:
         """Losses of `self.batch`, run under autocast; the forward pass must go through `self.net_g`.

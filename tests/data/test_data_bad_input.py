@@ -47,7 +47,7 @@ def paired(folders: Path, **changes: Any) -> dict[str, Any]:
     ({'kinds': {'shaek': 1}}, ("kinds: unknown key 'shaek'", "'shake'")),
     ({'kinds': {'shake': 0}}, ('kinds', 'all weights are 0')),
     ({'dtype': 'float16'}, ('dtype', 'float32, uint8')),
-    ({'gt_size': 400}, ('coins is too small', 'found 384x303', 'needed 466x466')),
+    ({'gt_size': 400}, ('coins is too small', 'found 384x303', 'needed 486x486')),
 ])
 def test_simulated_section(photographs, change, parts):
     refused(lambda: SimulatedBlurDataset(simulated(photographs, **change)), *parts)

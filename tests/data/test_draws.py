@@ -111,7 +111,7 @@ def test_magnified_and_recoloured_crops_hold_only_content_of_the_picture(photogr
     plain = photographs.parent / 'plain'
     plain.mkdir(exist_ok=True)
     cv2.imwrite(str(plain / 'a.png'), np.full((128, 144, 3), (40, 80, 120), np.uint8))
-    settings = {'dataroot_gt': str(plain), 'blur_length': [1, 12], 'noise': [0, 0]}
+    settings = {'dataroot_gt': str(plain), 'domain': 'gsblur', 'blur_length': [1, 12], 'noise': [0, 0]}  # a domain without JPEG
     dataset = simulated(photographs, zoom=[0.6, 2], change_colours=True, dtype='uint8', **settings)
     colours = set()
     for draw in range(30):

@@ -1,23 +1,25 @@
-"""The camera's response and noise, and the order in which the pipeline applies them."""
+"""The camera's response, noise, mosaic and JPEG, and the order in which they come."""
 
 import numpy as np
 import pytest
 
 from glowdeblur_plugin.data.picture_source import Window
 from glowdeblur_plugin.data.simulate import camera
+from glowdeblur_plugin.data.simulate.develop import Development, add_noise, demosaic, develop, mosaic
 from glowdeblur_plugin.data.simulate.domains import DOMAINS, Domain
+from glowdeblur_plugin.data.simulate.high_speed import average_frames
 from glowdeblur_plugin.data.simulate.pipeline import simulate
-from glowdeblur_plugin.data.simulate.plan import draw_plan, margin
+from glowdeblur_plugin.errors import UserError
 
-RESPONSES = ('srgb', 'gamma22', 'none')
+LIGHTS = (0.02, 0.2, 0.9)
 
 
-@pytest.mark.parametrize('response', RESPONSES)
+@pytest.mark.parametrize('response', camera.RESPONSES)
 def test_every_level_survives_linear_light(response):
     np.testing.assert_array_equal(camera.expose(camera.linear_table(response), response), np.arange(256))
 
 
-@pytest.mark.parametrize('response', RESPONSES)
+@pytest.mark.parametrize('response', camera.RESPONSES)
 def test_exposure_rounds_the_exact_response(response):
     linear = np.concatenate([np.linspace(-0.1, 1.2, 20001), np.logspace(-7, 0, 20001)])
     exact = 255 * camera.from_linear(np.clip(linear, 0, 1), response)
@@ -29,9 +31,14 @@ def test_srgb_is_the_standards():
     np.testing.assert_allclose(linear, [0.00154799, 0.21404114, 0.60382734], atol=1e-8)
 
 
-def test_highlights_raise_only_the_brightest_levels():
-    gain = camera.highlight_table(6)
-    assert (gain[:243] == 1).all() and gain[255] == 6 and (np.diff(gain[242:]) > 0).all()
+@pytest.mark.parametrize('response', camera.RESPONSES)
+def test_highlights_raise_only_the_brightest_levels(response):
+    gain = camera.highlight_gain(camera.linear_table(response), response, 6)
+    assert (gain[:243] == 1).all() and gain[255] == pytest.approx(6) and (np.diff(gain[242:]) > 0).all()
+
+
+def still(**changes) -> Domain:
+    return Domain(**{'kinds': {'shake': 1}, 'blur_length': (0, 0), 'noise': (0, 0), **changes})
 
 
 def test_a_raised_light_keeps_its_colour_and_outshines_its_surroundings():
@@ -46,22 +53,52 @@ def test_a_raised_light_keeps_its_colour_and_outshines_its_surroundings():
     np.testing.assert_allclose(blurred[4] / blurred[4][0], blurred[1] / blurred[1][0], atol=0.05)
 
 
-@pytest.mark.parametrize('light', [0.02, 0.2, 0.9])
+@pytest.mark.parametrize('light', LIGHTS)
 def test_noise_has_the_stated_mean_and_variance(light):
-    linear = np.full((300, 300, 3), light, np.float32)
-    white_std, read_share = 0.02, 0.1
-    noise = camera.add_noise(linear, white_std, read_share, np.random.default_rng(1)).astype(np.float64) - light
-    variance = white_std ** 2 * (light + read_share ** 2)
+    development = Development('srgb', noise=0.02, read_noise=0.1)
+    seen = add_noise(np.full((300, 300, 3), light, np.float32), development, np.random.default_rng(1))
+    noise = seen.astype(np.float64) - light
+    variance = 0.02 ** 2 * (light + 0.1 ** 2)
     assert abs(noise.mean()) < 4 * np.sqrt(variance / noise.size)
     assert noise.var() == pytest.approx(variance, rel=0.015)
 
 
-def still(**changes) -> Domain:
-    return Domain(**{'kinds': {'shake': 1}, 'blur_length': (0, 0), 'noise': (0, 0), **changes})
+@pytest.mark.parametrize('light', LIGHTS)
+def test_demosaicing_averages_the_noise_as_stated(light):
+    development = Development('srgb', noise=0.02, read_noise=0.1)
+    seen = add_noise(np.full((600, 600), light, np.float32), development, np.random.default_rng(1))
+    inner = demosaic(seen)[1:-1, 1:-1].astype(np.float64) - light
+    variance = 0.02 ** 2 * (light + 0.1 ** 2)
+    for channel, share in enumerate((9 / 16, 5 / 8, 9 / 16)):
+        assert inner[..., channel].var() == pytest.approx(variance * share, rel=0.025)
+        assert abs(inner[..., channel].mean()) < 4 * np.sqrt(variance / inner[..., channel].size)
 
 
-@pytest.mark.parametrize('response', RESPONSES)
-@pytest.mark.parametrize('kind', ['shake', 'linear', 'defocus'])
+def test_demosaicing_gives_back_what_varies_linearly():
+    rows, columns = np.mgrid[:9, :12].astype(np.float32)
+    picture = np.stack([rows + 2 * columns, 30 - columns, 3 * rows - columns], axis=-1)
+    np.testing.assert_allclose(demosaic(mosaic(picture))[1:-1, 1:-1], picture[1:-1, 1:-1], atol=1e-5)
+    flat = np.float32([0.2, 0.5, 0.7])
+    np.testing.assert_allclose(demosaic(mosaic(np.broadcast_to(flat, (7, 6, 3)))), np.broadcast_to(flat, (7, 6, 3)), atol=1e-6)
+
+
+def test_the_mosaic_begins_with_red():
+    picture = np.broadcast_to(np.float32([1, 2, 3]), (2, 2, 3))
+    np.testing.assert_array_equal(mosaic(picture), [[1, 2], [2, 3]])
+
+
+def test_jpeg_comes_last_and_costs_what_its_quality_says():
+    rng = np.random.default_rng(0)
+    light = rng.random((64, 64, 3)).astype(np.float32) * 0.5
+    plain = develop(light, Development('srgb')).astype(float)
+    errors = [np.abs(develop(light, Development('srgb', jpeg_quality=quality)) - plain).mean() for quality in (95, 60, 20)]
+    assert 0 < errors[0] < errors[1] < errors[2]
+    white = develop(np.full((32, 32, 3), 5, np.float32), Development('srgb', jpeg_quality=50))
+    assert (white == 255).all()
+
+
+@pytest.mark.parametrize('response', camera.RESPONSES)
+@pytest.mark.parametrize('kind', ['shake', 'spline', 'linear', 'zoom', 'rotation', 'parallax', 'defocus'])
 def test_a_camera_at_rest_gives_back_the_picture_bit_exactly(kind, response):
     picture = np.random.default_rng(0).integers(0, 256, (60, 70, 3), dtype=np.uint8)
     sample = simulate(picture, Window(5, 6, 40, 50), still(kinds={kind: 1}, response=response), np.random.default_rng(2))
@@ -72,10 +109,12 @@ def test_a_camera_at_rest_gives_back_the_picture_bit_exactly(kind, response):
 
 def test_noise_comes_after_the_clip_and_never_into_the_target():
     white = np.full((80, 80, 3), 255, np.uint8)
-    sample = simulate(white, Window(8, 8, 64, 64), still(noise=(3, 3), highlights=(5, 5)), np.random.default_rng(0))
-    assert (sample.gt == 255).all()
-    # Light 5 before the clip is 1 after it; noise added before the clip would leave every pixel white.
-    assert 0.3 < (sample.lq < 255).mean() < 0.7
+    for bayer in (0, 1):
+        sample = simulate(white, Window(8, 8, 64, 64), still(noise=(3, 3), highlights=(5, 5), bayer=bayer),
+                          np.random.default_rng(0))
+        assert (sample.gt == 255).all()
+        # Light 5 before the clip is 1 after it; noise added before the clip would leave every pixel white.
+        assert 0.2 < (sample.lq < 255).mean() < 0.7
 
 
 def test_target_takes_the_clip_of_raised_highlights():
@@ -84,27 +123,29 @@ def test_target_takes_the_clip_of_raised_highlights():
     assert (sample.gt == 255).all() and (sample.lq == 255).all()
 
 
-@pytest.mark.parametrize('name', DOMAINS)
-def test_the_margin_covers_every_displacement(name):
-    """A picture whose surroundings are another colour beyond the margin: none of it may enter a sample."""
-    domain, rng = DOMAINS[name], np.random.default_rng(0)
-    edge, side = margin(domain), 32
-    picture = np.full((side + 2 * edge + 20, side + 2 * edge + 20, 3), 255, np.uint8)
-    picture[10:-10, 10:-10] = 40
-    clean = Domain(**{**vars(domain), 'noise': (0, 0), 'highlights': (1, 1)})
-    for _ in range(60):
-        assert (simulate(picture, Window(10 + edge, 10 + edge, side, side), clean, rng).lq == 40).all()
+def test_noise_after_the_response_is_refused():
+    with pytest.raises(UserError, match='after the camera response'):
+        still(noise=(0, 1), response='none')
+    assert all(domain.noise == (0, 0) for domain in DOMAINS.values() if domain.response == 'none')
 
 
-def test_a_window_without_its_margin_is_refused():
-    domain = DOMAINS['gopro']
-    with pytest.raises(ValueError, match='pixels around it'):
-        simulate(np.zeros((90, 90, 3), np.uint8), Window(2, 2, 40, 40), domain, np.random.default_rng(0))
+def test_high_speed_frames_average_by_the_gopro_recipe():
+    frames = list(np.random.default_rng(0).integers(0, 256, (7, 20, 24, 3), dtype=np.uint8))
+    exact = {'gamma22': 255 * np.mean((np.array(frames) / 255) ** 2.2, axis=0) ** (1 / 2.2), 'none': np.mean(frames, axis=0)}
+    for response, expected in exact.items():
+        lq, gt = average_frames(frames, response)
+        assert np.abs(lq - expected).max() < 0.52 and lq.dtype == np.uint8
+        np.testing.assert_array_equal(gt, frames[3])
 
 
-def test_every_kind_of_a_domain_is_drawn_by_its_weight():
-    rng, domain = np.random.default_rng(0), DOMAINS['pretraining']
-    kinds = [draw_plan(domain, 32, 32, rng).kind for _ in range(1000)]
-    total = sum(domain.kinds.values())
-    for kind, weight in domain.kinds.items():
-        assert kinds.count(kind) / len(kinds) == pytest.approx(weight / total, abs=0.05)
+def test_high_speed_frames_take_the_noise_of_a_development():
+    frames = [np.full((200, 200, 3), 128, np.uint8)] * 3
+    lq, gt = average_frames(frames, 'none', Development('none', noise=0.02))
+    assert lq.std() == pytest.approx(255 * 0.02 * np.sqrt(128 / 255), rel=0.05) and (gt == 128).all()
+
+
+@pytest.mark.parametrize('sizes, message', [([8] * 4, 'odd number of frames.*found 4'), ([8, 8, 9], 'differ in size'),
+                                            ([], 'found 0')])
+def test_high_speed_frames_that_make_no_exposure_are_refused(sizes, message):
+    with pytest.raises(UserError, match=message):
+        average_frames([np.zeros((side, 8, 3), np.uint8) for side in sizes], 'gamma22')

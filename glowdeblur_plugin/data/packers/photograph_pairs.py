@@ -15,7 +15,7 @@ from glowdeblur_plugin.data.simulate.domains import DOMAINS
 from glowdeblur_plugin.data.simulate.pipeline import simulate
 from glowdeblur_plugin.data.simulate.plan import margin
 
-SET, VERSION = 'photograph_pairs', 1
+SET, VERSION = 'photograph_pairs', 2
 STAND_IN_DOMAINS = ('realblur', 'rsblur')
 SPLITS: dict[str, tuple[int, int, Callable[[], dict[str, np.ndarray]]]] = {
     'train': (len(TRAIN), 4, training_photographs),

@@ -1,13 +1,15 @@
-"""The camera: 8-bit pictures to linear light and back, and noise before the response."""
+"""The camera's response: 8-bit pictures to linear light and back."""
 
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 Response = Literal['srgb', 'gamma22', 'none']
+RESPONSES: tuple[Response, ...] = get_args(Response)
 
-HIGHLIGHT_START = 0.95
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+HIGHLIGHT_LEVEL = 0.95
 INVERSE_LEVELS = 65536
 
 
@@ -31,29 +33,19 @@ def linear_table(response: Response) -> np.ndarray:
     return to_linear(np.linspace(0, 1, 256), response).astype(np.float32)
 
 
-def highlight_table(highlights: float) -> np.ndarray:
-    """Factor on the light of a pixel by its grey level, float32 (256,): 1 up to 95 % and from there smoothly up to `highlights`.
+def highlight_start(response: Response) -> float:
+    """Luminance in linear light from which on highlights are raised: that of a grey at 95 %."""
+    return float(to_linear(np.float64(HIGHLIGHT_LEVEL), response))
+
+
+def highlight_gain(luminance: np.ndarray, response: Response, highlights: float) -> np.ndarray:
+    """Factor on the light of a pixel by its luminance: 1 up to `highlight_start` and from there smoothly up to `highlights`.
 
     A sharp 8-bit picture has lost how bright its lights were, and blur shows it. All channels take the same factor, so a light
     keeps its colour. Our choice.
     """
-    share = np.clip((np.linspace(0, 1, 256) - HIGHLIGHT_START) / (1 - HIGHLIGHT_START), 0, 1)
-    return (1 + (highlights - 1) * share ** 2).astype(np.float32)
-
-
-def add_noise(linear: np.ndarray, white_std: float, read_share: float, rng: np.random.Generator) -> np.ndarray:
-    """Poisson-Gaussian noise in linear light, its Gaussian approximation: variance white_std^2 (x + read_share^2) at light x.
-
-    Args:
-        linear: float32 (H, W, C), clipped to [0, 1].
-        white_std: standard deviation of the photon noise at white, in linear light (full scale is 1).
-        read_share: standard deviation of the read-out noise as a share of `white_std`.
-    """
-    noise = rng.standard_normal(linear.shape, dtype=np.float32)
-    noise *= np.sqrt(linear + np.float32(read_share ** 2))
-    noise *= np.float32(white_std)
-    noise += linear
-    return noise
+    start = highlight_start(response)
+    return 1 + (highlights - 1) * (np.clip(luminance - start, 0, None) / (1 - start)) ** 2
 
 
 def expose(linear: np.ndarray, response: Response) -> np.ndarray:

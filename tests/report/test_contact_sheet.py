@@ -1,0 +1,73 @@
+"""The contact sheet and its command."""
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from glowdeblur_plugin.cli import main
+from glowdeblur_plugin.data.simulate.domains import DOMAINS
+from glowdeblur_plugin.report.contact_sheet import contact_sheet
+
+SIDE = 64
+PANELS = 8
+
+
+def panels(sheet: np.ndarray, row: int) -> list[np.ndarray]:
+    """The crops of a row, without the bars of their labels."""
+    top = row * (SIDE + 22 + 4) + 22
+    return [sheet[top:top + SIDE, index * (SIDE + 4):index * (SIDE + 4) + SIDE] for index in range(PANELS)]
+
+
+@pytest.fixture(scope='module')
+def picture() -> np.ndarray:
+    return data.astronaut()
+
+
+def test_a_row_goes_from_sharp_to_blurred_and_ends_with_real_blur():
+    """On a texture that is the same everywhere, so that crops differ by their blur alone."""
+    cells = np.random.default_rng(0).integers(0, 2, (80, 80, 1), dtype=np.uint8) * 200 + 20
+    texture = cells.repeat(5, axis=0).repeat(5, axis=1).repeat(3, axis=2)
+    real = np.full((100, 100, 3), (200, 30, 30), np.uint8)
+    sheet = contact_sheet([texture], ['gsblur', 'bsd'], [real], seed=1, side=SIDE)
+    assert sheet.shape == (3 * (SIDE + 22) + 2 * 4, PANELS * (SIDE + 4) - 4, 3)
+    contrasts = [crop.std() for index, crop in enumerate(panels(sheet, 0)) if index not in (3, 7)]
+    assert contrasts[0] > contrasts[1] > max(contrasts[2:]) and contrasts[0] > 1.5 * max(contrasts[2:])
+    for row, drawn in ((0, 3), (0, 7), (1, 3), (1, 7)):  # dimmed, and drawn on in red
+        crop = panels(sheet, row)[drawn].astype(int)
+        assert (crop[..., 0] - crop[..., 1] > 60).mean() > 0.005 and (crop[..., 1] > 225).mean() < 0.01
+    assert all((crop == (200, 30, 30)).all() for crop in panels(sheet, 2))
+
+
+def test_the_seed_decides_the_sheet(picture):
+    first, again, other = (contact_sheet([picture], ['bsd'], seed=seed, side=SIDE) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).mean() > 0.1
+
+
+def test_the_command_writes_the_sheet_of_all_domains(picture, tmp_path, capsys):
+    (tmp_path / 'sharp').mkdir()
+    cv2.imwrite(str(tmp_path / 'sharp' / 'a.png'), picture[..., ::-1])
+    out = tmp_path / 'sheets' / 'sheet.png'
+    assert main(['simulate', str(tmp_path / 'sharp'), '--out', str(out), '--seed', '3']) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    expected = contact_sheet([picture], list(DOMAINS), seed=3)
+    np.testing.assert_array_equal(cv2.imread(str(out))[..., ::-1], expected)
+    assert [file.name for file in out.parent.iterdir()] == ['sheet.png']
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['nowhere', '--out', 's.png'], 'sharp: nowhere does not exist'),
+    (['.', '--out', 's.png'], 'sharp: no picture in .'),
+    (['a.png', '--out', 's.jpg'], '--out: s.jpg must end in .png'),
+    (['a.png', '--out', 's.png', '--domain', 'gopr'], "--domain: 'gopr' is not one of all, pretraining"),
+    (['small', '--out', 's.png'], 'none of the 1 pictures is at least'),
+])
+def test_bad_input_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    if arguments[0] == 'small':
+        (tmp_path / 'small').mkdir()
+        cv2.imwrite(str(tmp_path / 'small' / 'a.png'), np.zeros((40, 40, 3), np.uint8))
+    assert main(['simulate', *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and len(error.splitlines()) <= 2

@@ -3,34 +3,47 @@
 import argparse
 from pathlib import Path
 
+from glowdeblur_plugin.commands import pack_sets
+
 
 def add(commands: argparse._SubParsersAction) -> None:
-    """Add the sub-command with one sub-command of its own a set."""
+    """Add the sub-command with one sub-command of its own a set, and two for sets that are packed already."""
     sets = commands.add_parser('pack', help='pack pictures into LMDB').add_subparsers(required=True, metavar='set')
+    pack_sets.add(sets)
     for name, text in (('photographs', 'the sample photographs of scikit-image, sharp'),
                        ('photograph_pairs', 'pairs of simulated blur from the sample photographs')):
         sample = sets.add_parser(name, help=text)
         sample.add_argument('--out', type=Path, required=True, help='folder for the packed sets')
         sample.set_defaults(run=_pack_sample, set=name)
-    folder = sets.add_parser('folder', help='your own pictures: pairs, or sharp ones alone')
-    folder.add_argument('--gt', type=Path, required=True, help='folder of sharp pictures')
-    folder.add_argument('--lq', type=Path, help='folder of blurry pictures with the same names')
-    folder.add_argument('--out', type=Path, required=True, help='folder for <split>_gt.lmdb and <split>_lq.lmdb')
-    folder.add_argument('--split', default='train', help='train, val or test (default: train)')
-    folder.set_defaults(run=_pack_folder)
+    merge = sets.add_parser('merge', help='join the shards that were packed with --shard')
+    merge.add_argument('out', type=Path, help='folder that holds the shards; the joined sets go there too')
+    merge.set_defaults(run=_merge)
+    unpaired = sets.add_parser('split-unpaired', help='disjoint sharp and blurry halves of a packed set of pairs')
+    unpaired.add_argument('source', type=Path, help='folder with <split>_gt.lmdb and <split>_lq.lmdb')
+    unpaired.add_argument('--out', type=Path, required=True, help='folder for the halves and their lists')
+    unpaired.add_argument('--split', default='train', help='which split to halve (default: train)')
+    unpaired.add_argument('--sharp-share', type=float, default=0.6, help='share of the sharp half (default: 0.6)')
+    unpaired.add_argument('--seed', type=int, default=0, help='draws the halves (default: 0)')
+    unpaired.set_defaults(run=_split_unpaired)
 
 
 def _pack_sample(options: argparse.Namespace) -> None:
-    from glowdeblur_plugin.data.packers import PACKERS
+    from glowdeblur_plugin.data.packers.prepare import PACKERS
     from glowdeblur_plugin.data.progress import ProgressLine
 
     packed = PACKERS[options.set](options.out, ProgressLine())
     print(f'{options.out}: {"packed" if packed else "is packed already"}')
 
 
-def _pack_folder(options: argparse.Namespace) -> None:
-    from glowdeblur_plugin.data.packers.folder import pack_folder
+def _merge(options: argparse.Namespace) -> None:
+    from glowdeblur_plugin.data.packers.shards import merge_shards
     from glowdeblur_plugin.data.progress import ProgressLine
 
-    for path in pack_folder(options.gt, options.out, options.lq, options.split, ProgressLine()):
-        print(path)
+    pack_sets.say(merge_shards(options.out, ProgressLine()))
+
+
+def _split_unpaired(options: argparse.Namespace) -> None:
+    from glowdeblur_plugin.data.packers.split_unpaired import split_unpaired
+    from glowdeblur_plugin.data.progress import ProgressLine
+
+    pack_sets.say(split_unpaired(options.source, options.out, options.split, options.sharp_share, options.seed, ProgressLine()))

@@ -53,7 +53,7 @@ def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any]
         require_pretrained(opt)
     section = opt.get('prepare')
     if section is not None:
-        from glowdeblur_plugin.data.packers import prepare
+        from glowdeblur_plugin.data.packers.prepare import prepare
         from glowdeblur_plugin.data.progress import ProgressLine
 
         distributed.on_first(lambda: prepare(section, Path(root_path), ProgressLine()))

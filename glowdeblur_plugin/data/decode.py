@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -14,10 +15,27 @@ MAX_PIXELS = 80_000_000
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 ORIENTATION_TAG = 0x0112
 FIRST_TRANSPOSED_ORIENTATION = 5
+PLAIN = '8-bit RGB'
+GREY_MODES = ('1', 'L', 'I')
+MODES_WITH_ALPHA = ('LA', 'RGBA', 'PA')
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """Height and width in pixels of a picture file from its header alone, as `decode_picture` would give them.
+@dataclass(frozen=True)
+class PictureHeader:
+    """What the header of a picture file says.
+
+    Attributes:
+        height, width: in pixels, as `decode_picture` would give them.
+        kind: depth and colours, such as `PLAIN`, '16-bit grey' or '8-bit RGB with alpha'.
+    """
+
+    height: int
+    width: int
+    kind: str
+
+
+def read_header(path: Path) -> PictureHeader:
+    """Read the header of a picture file.
 
     Raises:
         UserError: not there, not a picture, or one of more than `MAX_PIXELS` pixels.
@@ -30,7 +48,13 @@ def picture_size(path: Path) -> tuple[int, int]:
         width, height = header.size
         if header.format == 'JPEG' and header.getexif().get(ORIENTATION_TAG, 1) >= FIRST_TRANSPOSED_ORIENTATION:
             width, height = height, width
-    return height, width
+        return PictureHeader(height, width, _kind(header))
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels of a picture file; raises as `read_header` does."""
+    header = read_header(path)
+    return header.height, header.width
 
 
 def decode_picture(data: bytes, name: str) -> np.ndarray:
@@ -73,6 +97,12 @@ def _open_header(source: Path | io.BytesIO, name: str, size: int) -> Image.Image
         found = 'far more' if pixels is None else f'{header.width}x{header.height}'
         raise UserError(f'{name}: picture is too large, at most {MAX_PIXELS} pixels are read, found {found}')
     return header
+
+
+def _kind(header: Image.Image) -> str:
+    depth = 16 if ';16' in f'{header.mode} {header.tile[:1]}' else 8
+    colours = 'grey' if header.mode[0] in GREY_MODES else 'RGB'
+    return f'{depth}-bit {colours}' + (' with alpha' if header.mode in MODES_WITH_ALPHA else '')
 
 
 def _to_rgb8(picture: np.ndarray, name: str) -> np.ndarray:

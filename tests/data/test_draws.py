@@ -138,7 +138,7 @@ def test_pairs_are_cut_and_flipped_alike_and_all_eight_ways(pair_folders):
 
 
 def test_packed_pairs_equal_folders(pair_folders):
-    lq, gt = pack_folder(pair_folders / 'gt', pair_folders / 'packed', pair_folders / 'lq')
+    lq, gt = (side.path for side in pack_folder(pair_folders / 'gt', pair_folders / 'packed', pair_folders / 'lq'))
     packed = paired(pair_folders, dataroot_lq=str(lq), dataroot_gt=str(gt))
     for draw in range(6):
         assert torch.equal(packed[draw]['gt'], paired(pair_folders)[draw]['gt'])

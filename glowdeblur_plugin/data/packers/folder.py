@@ -1,79 +1,45 @@
-"""Your own pictures: a folder of sharp ones, or two folders of pairs with equal names."""
+"""Your own pictures: two folders of pairs with equal names, or blurry or sharp ones alone."""
 
-import re
-from contextlib import ExitStack
 from pathlib import Path
 
-from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
-from glowdeblur_plugin.data.picture_source import FolderSource, PictureSource, check_pairs, open_source
+from glowdeblur_plugin.data.packers.engine import Packed, pack_plans
+from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan, clean_key
+from glowdeblur_plugin.data.packers.settings import PackSettings
+from glowdeblur_plugin.data.packers.trees import picture_files
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
 
 SET, VERSION = 'folder', 1
-NOT_IN_KEYS = re.compile(r'[^A-Za-z0-9_\-]')
-FILES_NAMED = 3
 
 
-def pack_folder(gt: Path, out: Path, lq: Path | None = None, split: str = 'train',
-                progress: Progress = silent) -> list[Path]:
-    """Pack `out`/<split>_gt.lmdb and, with `lq`, `out`/<split>_lq.lmdb from folders searched through their sub-folders.
+def pack_folder(gt: Path | None, out: Path, lq: Path | None = None, split: str = 'train', progress: Progress = silent,
+                settings: PackSettings = PackSettings()) -> list[Packed]:
+    """Pack `out`/<split>_gt.lmdb and `out`/<split>_lq.lmdb, or one of them, from folders searched through their sub-folders.
 
-    Pairs are matched by the path below their folder without its suffix. Keys are that path with every character other than
-    letters, digits, '_' and '-' replaced by '_'. Names and the sizes in the headers are checked before anything is written;
-    pictures that turn out to be damaged are named together, and nothing is published then.
-
-    Args:
-        progress: called while headers are checked, and again while pictures are packed.
-
-    Returns:
-        The packed sets.
+    Pairs are matched by the path below their folder without its suffix; keys are that path made clean by `clean_key`.
 
     Raises:
-        UserError: unpaired names, sizes that differ, two names with one key, damaged pictures, or a set that is there already.
+        UserError: no folder is given, or as `pack_plans` does.
     """
-    folders = {'gt': gt} if lq is None else {'lq': lq, 'gt': gt}
-    targets = {side: out / f'{split}_{side}.lmdb' for side in folders}
-    if all(target.exists() for target in targets.values()):
-        raise UserError(f'{targets["gt"]}: is there already; delete it to pack it again')
-    sources = {side: _open(folder, f'--{side}', progress) for side, folder in folders.items()}
-    if lq is not None:
-        check_pairs(sources['lq'], sources['gt'], 'pack folder')
-    keys = _clean_keys(sources['gt'])
-    with ExitStack() as stack:
-        writers = {side: stack.enter_context(LmdbWriter(target, SET, VERSION)) for side, target in targets.items()}
-        _write(sources, writers, keys, progress)
-    return list(targets.values())
+    folders = {side: folder for side, folder in (('lq', lq), ('gt', gt)) if folder is not None}
+    if not folders:
+        raise UserError('pack folder: give --lq, --gt or both')
+    files = {side: _pictures(folder, side) for side, folder in folders.items()}
+    names = sorted({name for found in files.values() for name in found})
+    entries = [Entry(clean_key(name), {side: (folder / files[side].get(name, _other(files, name)),)
+                                       for side, folder in folders.items()}) for name in names]
+    return pack_plans([SplitPlan(SET, VERSION, clean_key(split), entries)], out, settings, progress)
 
 
-def _open(folder: Path, option: str, progress: Progress) -> PictureSource:
-    source = open_source(folder, option, progress=progress)
-    if not isinstance(source, FolderSource):
-        raise UserError(f'{option}: {folder} is a packed set already; give a folder of pictures')
-    return source
+def _pictures(folder: Path, side: str) -> dict[str, str]:
+    if folder.suffix == '.lmdb':
+        raise UserError(f'--{side}: {folder} is a packed set already; give a folder of pictures')
+    try:
+        return picture_files(folder)
+    except UserError as error:
+        raise UserError(f'--{side}: {error}') from None
 
 
-def _clean_keys(source: PictureSource) -> dict[str, str]:
-    """Name in the source -> key in the packed set."""
-    names: dict[str, str] = {}
-    for name in source.sizes:
-        key = NOT_IN_KEYS.sub('_', name)
-        if key in names:
-            raise UserError(f"{source.root}: {names[key]} and {name} would both get the key '{key}'; rename one")
-        names[key] = name
-    return {name: key for key, name in names.items()}
-
-
-def _write(sources: dict[str, PictureSource], writers: dict[str, LmdbWriter], keys: dict[str, str], progress: Progress) -> None:
-    damaged, done, total = [], 0, len(keys) * len(sources)
-    progress('packed', done, total)
-    for name, key in keys.items():
-        for side, source in sources.items():
-            try:
-                writers[side].put(key, source.read(name))
-            except UserError as error:
-                damaged.append(str(error))
-            done += 1
-            progress('packed', done, total)
-    if damaged:
-        more = f' (and {len(damaged) - FILES_NAMED} more)' if len(damaged) > FILES_NAMED else ''
-        raise UserError(f'{len(damaged)} pictures are damaged, nothing was packed: {"; ".join(damaged[:FILES_NAMED])}{more}')
+def _other(files: dict[str, dict[str, str]], name: str) -> str:
+    """How the picture is called on the other side."""
+    return next(found[name] for found in files.values() if name in found)

@@ -1,0 +1,40 @@
+"""Records from one packed set into another as they are."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from glowdeblur_plugin.data.encodings import EncodedPicture
+from glowdeblur_plugin.data.lmdb_store import Manifest, check_whole, read_checksums, read_manifest, read_record, read_sizes
+from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
+from glowdeblur_plugin.errors import UserError
+
+
+def require_manifest(path: Path) -> Manifest:
+    """The manifest of a complete set that was packed here.
+
+    Raises:
+        UserError: not there, packed by other tools or an earlier version, or damaged.
+    """
+    manifest = read_manifest(path)
+    if manifest is None or not read_checksums(path) and manifest.count:
+        problem = 'was not packed by this version' if path.exists() else 'does not exist'
+        raise UserError(f'{path}: {problem}; pack it with glowdeblur pack')
+    check_whole(path)
+    return manifest
+
+
+def copy_records(source: Path, keys: Iterable[str], writer: LmdbWriter) -> int:
+    """Put the records of `source` under `keys` into `writer`, but for those that it has.
+
+    Returns:
+        Number of keys.
+
+    Raises:
+        UserError: a record is missing, or cannot be written.
+    """
+    sizes, checksums, done = read_sizes(source), read_checksums(source), 0
+    for key in keys:
+        if key not in writer.written:
+            writer.put_encoded(key, EncodedPicture(read_record(source, key), *sizes[key], checksums[key]))
+        done += 1
+    return done

@@ -1,0 +1,69 @@
+"""Joining the shares that several processes packed with --shard."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+from glowdeblur_plugin.data.lmdb_store import Manifest, read_manifest, read_sizes
+from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
+from glowdeblur_plugin.data.packers.copy_records import copy_records, require_manifest
+from glowdeblur_plugin.data.packers.engine import Packed, require_same
+from glowdeblur_plugin.data.progress import Progress, silent
+from glowdeblur_plugin.errors import UserError
+
+SHARD_NAME = re.compile(r'(?P<set>[^.].*)\.shard-(?P<number>\d+)-of-(?P<of>\d+)\.lmdb')
+
+
+def merge_shards(out: Path, progress: Progress = silent) -> list[Packed]:
+    """Join all complete sets of shards in `out`, record by record; the result is what packing without --shard gives.
+
+    All shards are checked before anything is written; they stay where they are.
+
+    Raises:
+        UserError: no shard, one that is missing, shards of different sources or options, or what is there cannot be written.
+    """
+    groups: dict[str, dict[int, Path]] = {}
+    totals: dict[str, set[int]] = {}
+    for path in sorted(out.iterdir()) if out.is_dir() else ():
+        match = SHARD_NAME.fullmatch(path.name)
+        if match:
+            groups.setdefault(match['set'], {})[int(match['number'])] = path
+            totals.setdefault(match['set'], set()).add(int(match['of']))
+    if not groups:
+        raise UserError(f'{out}: holds no <split>_<side>.shard-i-of-n.lmdb; they are packed with --shard i/n')
+    merged = {name: _merged_manifest(out / name, shards, totals[name]) for name, shards in groups.items()}
+    return [_merge(out / f'{name}.lmdb', list(groups[name].values()), manifest, progress) for name, manifest in merged.items()]
+
+
+def _merged_manifest(name: Path, shards: dict[int, Path], totals: set[int]) -> Manifest:
+    if len(totals) > 1:
+        raise UserError(f'{name}: there are shards of {" and of ".join(map(str, sorted(totals)))}; keep those of one packing')
+    missing = sorted(set(range(1, max(totals) + 1)) - shards.keys())
+    if missing:
+        raise UserError(f'{name}: {len(missing)} of {max(totals)} shards are not complete yet: {", ".join(map(str, missing))}')
+    manifests = {path: _without_shard(require_manifest(path)) for path in shards.values()}
+    first, *others = manifests
+    for other in others:
+        try:
+            require_same(other, manifests[other], manifests[first])
+        except UserError as error:
+            raise UserError(f'{first} and {error}') from None
+    return dataclasses.replace(manifests[first], count=sum(manifest.count for manifest in manifests.values()))
+
+
+def _without_shard(manifest: Manifest) -> Manifest:
+    return dataclasses.replace(manifest, details={name: value for name, value in manifest.details.items() if name != 'shard'})
+
+
+def _merge(target: Path, shards: list[Path], manifest: Manifest, progress: Progress) -> Packed:
+    if target.exists():
+        require_same(target, read_manifest(target), manifest)
+        return Packed(target, False)
+    done, shown = 0, f'{target.name}: merged'
+    progress(shown, done, manifest.count)
+    with LmdbWriter(target, manifest.set, manifest.set_version, encoding=manifest.encoding,
+                    fingerprint='merge', details=manifest.details) as writer:
+        for shard in shards:
+            done += copy_records(shard, read_sizes(shard), writer)
+            progress(shown, done, manifest.count)
+    return Packed(target, True)

@@ -1,0 +1,116 @@
+"""Finding one's way in released trees: folders at unsure depths, picture files, lists."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from glowdeblur_plugin.data.decode import PICTURE_SUFFIXES
+from glowdeblur_plugin.errors import UserError
+
+LEVELS = 4
+
+
+def find_folder(root: Path, name: str, holds: str) -> Path:
+    """The folder called `name` nearest to `root`, or `root` itself, in which the pattern `holds` matches something.
+
+    Archives nest their folders in different ways, so up to four levels are searched, one after the other.
+
+    Raises:
+        UserError: there is none, or there are two at the same level.
+    """
+    for folders in _levels(root):
+        found = [folder for folder in folders if folder.name == name and any(folder.glob(holds))]
+        if len(found) > 1:
+            raise UserError(f"--root: two folders called '{name}', {found[0]} and {found[1]}; give a folder that holds one of them")
+        if found:
+            return found[0]
+    raise UserError(f"--root: no folder '{name}' with {holds} in {root} or {LEVELS - 1} levels below it")
+
+
+def find_file(root: Path, name: str) -> Path | None:
+    """The file called `name` nearest to `root`, searched as `find_folder` does; None when there is none."""
+    for folders in _levels(root):
+        for folder in folders:
+            if (folder / name).is_file():
+                return folder / name
+    return None
+
+
+def _levels(root: Path) -> Iterator[list[Path]]:
+    folders = [root.absolute()]
+    for _ in range(LEVELS):
+        yield folders
+        folders = [folder / name for folder in folders for name in _sub_folders(folder)]
+
+
+def _sub_folders(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.'))
+
+
+def folder_names(folder: Path) -> list[str]:
+    """Names of the folders in `folder`, sorted; empty when it is not there."""
+    return _sub_folders(folder) if folder.is_dir() else []
+
+
+def file_names(folder: Path) -> dict[str, str]:
+    """Stem to name of the picture files in `folder`, sorted; empty when it is not there.
+
+    Raises:
+        UserError: two names with one stem.
+    """
+    if not folder.is_dir():
+        return {}
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith('.'))
+    return _by_stem(folder, names)
+
+
+def picture_files(folder: Path) -> dict[str, str]:
+    """Path below `folder` without its suffix to the path with it, of all pictures in it and in its sub-folders, sorted.
+
+    Raises:
+        UserError: not a folder, or two pictures whose paths differ only in the suffix.
+    """
+    if not folder.is_dir():
+        raise UserError(f'{folder}: {"is not a folder" if folder.exists() else "does not exist"}; give a folder of pictures')
+    paths = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith('.')]
+        below = Path(place).relative_to(folder)
+        paths += [(below / name).as_posix() for name in names if not name.startswith('.')]
+    return _by_stem(folder, sorted(paths))
+
+
+def _by_stem(folder: Path, paths: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in paths:
+        stem, suffix = os.path.splitext(path)
+        if suffix.lower() not in PICTURE_SUFFIXES:
+            continue
+        if stem in found:
+            raise UserError(f'{folder}: {found[stem]} and {path} have the same name apart from the suffix; keep one')
+        found[stem] = path
+    return found
+
+
+def read_list(file: Path, columns: int) -> list[list[str]]:
+    """The lines of a released list, split at white space; empty lines are left out.
+
+    Raises:
+        UserError: not there, no text, no line, or one with another number of columns.
+    """
+    try:
+        lines = file.read_text(encoding='utf-8').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f'{file}: cannot be read ({error})') from None
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        row = line.split()
+        if row and len(row) != columns:
+            raise UserError(f'{file}: line {number} has {len(row)} columns, expected {columns}: {line!r}')
+        rows += [row] if row else []
+    if not rows:
+        raise UserError(f'{file}: names no picture')
+    return rows
+    return rows

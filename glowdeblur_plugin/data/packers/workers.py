@@ -1,0 +1,77 @@
+"""Work on many files in several processes, results in order."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Self, TypeVar
+
+import cv2
+
+from glowdeblur_plugin.errors import UserError
+
+TASKS_AHEAD = 4
+Task = TypeVar('Task')
+Result = TypeVar('Result')
+
+
+def usable_cores() -> int:
+    """Number of cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
+class Workers:
+    """A pool of `count` processes; a context manager. With one, the work is done in this process.
+
+    The processes are spawned, so they hold none of this process's files and locks, and they end when it is killed.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __enter__(self) -> Self:
+        context = multiprocessing.get_context('spawn')
+        self._pool = ProcessPoolExecutor(self.count, context, _start_worker) if self.count > 1 else None
+        return self
+
+    def __exit__(self, exception_type: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Results of `function` in the order of `tasks`, of which only a few a worker are taken ahead.
+
+        Raises:
+            UserError: a worker process was killed.
+        """
+        if self._pool is None:
+            yield from map(function, tasks)
+            return
+        waiting = deque()
+        try:
+            for task in tasks:
+                waiting.append(self._pool.submit(function, task))
+                if len(waiting) >= TASKS_AHEAD * self.count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise UserError('a worker process was killed, perhaps for want of memory; run the same command again, '
+                            'with fewer --workers, and it goes on from here') from None
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

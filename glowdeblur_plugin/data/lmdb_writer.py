@@ -120,7 +120,8 @@ class LmdbWriter:
                 key, *entry = line.split(' ')
                 if transaction.get(key.encode('ascii')) is not None:
                     found[key] = tuple(map(int, entry))
-        journal.write_text(whole, encoding='ascii')
+        if whole != text:
+            os.truncate(journal, len(whole))
         return found
 
     def _write(self, key: bytes, data: bytes) -> None:

@@ -1,17 +1,17 @@
 """Packing what the packers plan: checked first, encoded in worker processes, resumable, published when complete."""
 
-import json
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from glowdeblur_plugin.data.lmdb_store import Manifest, read_manifest
+from glowdeblur_plugin.data.lmdb_store import Manifest
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.check import Headers, check_plan, converted_kinds, first_of
 from glowdeblur_plugin.data.packers.crop import crop_keys
 from glowdeblur_plugin.data.packers.encode_source import EncodeTask, encode_source
 from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan
+from glowdeblur_plugin.data.packers.published import is_there
 from glowdeblur_plugin.data.packers.settings import PackSettings
 from glowdeblur_plugin.data.packers.sources import SourceStates, names_digest
 from glowdeblur_plugin.data.packers.workers import Workers
@@ -50,7 +50,8 @@ def pack_plans(plans: list[SplitPlan], out: Path, settings: PackSettings, progre
     with Workers(settings.processes) as workers:
         checked = [(plan, check_plan(plan, workers, progress)) for plan in plans]
         planned = [_sides(plan, headers, out, settings) for plan, headers in checked]
-        waiting = [[side for side in sides if not _is_there(side)] for sides in planned]
+        waiting = [[side for side in sides if not is_there(side.path, side.manifest, headers)]
+                   for (_, headers), sides in zip(checked, planned, strict=True)]
         for (plan, headers), sides in zip(checked, waiting, strict=True):
             if sides:
                 _warn(plan, headers, settings)
@@ -65,30 +66,6 @@ def _sides(plan: SplitPlan, headers: Headers, out: Path, settings: PackSettings)
     return [_Side(name, out / settings.file_name(plan.split, name),
                   Manifest(plan.set_name, plan.set_version, 0, settings.encoding, {**details, 'side': name}))
             for name in plan.sides]
-
-
-def _is_there(side: _Side) -> bool:
-    if not side.path.exists():
-        return False
-    found = read_manifest(side.path)
-    require_same(side.path, found, side.manifest)
-    return True
-
-
-def require_same(path: Path, found: Manifest | None, expected: Manifest) -> None:
-    """Refuse a packed set that is not the expected one; the number of records is not compared.
-
-    Raises:
-        UserError: names what differs.
-    """
-    if found is None:
-        raise UserError(f'{path}: is there already and was packed by another tool; delete it, or give another --out')
-    named = {name: (getattr(found, name), getattr(expected, name)) for name in ('set', 'set_version', 'encoding')}
-    details = json.loads(json.dumps(expected.details))
-    named |= {name: (found.details.get(name), details.get(name)) for name in (*details, *found.details)}
-    differences = [f'{name} is {old!r}, not {new!r}' for name, (old, new) in named.items() if old != new]
-    if differences:
-        raise UserError(f'{path}: is there already and differs ({", ".join(differences)}); delete it, or give another --out')
 
 
 def _warn(plan: SplitPlan, headers: Headers, settings: PackSettings) -> None:

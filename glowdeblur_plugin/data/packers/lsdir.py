@@ -33,7 +33,7 @@ class Lsdir(PublicSet):
 
     def entries(self, root: Path, split: str) -> list[Entry]:
         if split == 'val':
-            files = _in_folder(find_folder(root, 'val', '[0-9]*.png'))
+            files = _in_folder(find_folder(root, 'HR', 'val/[0-9]*.png') / 'val')
         else:
             folder = find_folder(root, FIRST_FOLDER, '[0-9]*.png').parent
             listing = find_file(root, LISTING)

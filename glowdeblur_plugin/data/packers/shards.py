@@ -4,10 +4,11 @@ import dataclasses
 import re
 from pathlib import Path
 
-from glowdeblur_plugin.data.lmdb_store import Manifest, read_manifest, read_sizes
+from glowdeblur_plugin.data.lmdb_store import MANIFEST_FILE, Manifest, read_sizes
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.copy_records import copy_records, require_manifest
-from glowdeblur_plugin.data.packers.engine import Packed, require_same
+from glowdeblur_plugin.data.packers.engine import Packed
+from glowdeblur_plugin.data.packers.published import is_there, manifest_differences
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
 
@@ -44,10 +45,9 @@ def _merged_manifest(name: Path, shards: dict[int, Path], totals: set[int]) -> M
     manifests = {path: _without_shard(require_manifest(path)) for path in shards.values()}
     first, *others = manifests
     for other in others:
-        try:
-            require_same(other, manifests[other], manifests[first])
-        except UserError as error:
-            raise UserError(f'{first} and {error}') from None
+        differences = manifest_differences(manifests[other], manifests[first])
+        if differences:
+            raise UserError(f'{other} and {first} do not belong together: in the first, {differences}')
     return dataclasses.replace(manifests[first], count=sum(manifest.count for manifest in manifests.values()))
 
 
@@ -56,8 +56,7 @@ def _without_shard(manifest: Manifest) -> Manifest:
 
 
 def _merge(target: Path, shards: list[Path], manifest: Manifest, progress: Progress) -> Packed:
-    if target.exists():
-        require_same(target, read_manifest(target), manifest)
+    if is_there(target, manifest, (shard / MANIFEST_FILE for shard in shards)):
         return Packed(target, False)
     done, shown = 0, f'{target.name}: merged'
     progress(shown, done, manifest.count)

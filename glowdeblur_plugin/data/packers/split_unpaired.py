@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from glowdeblur_plugin.data.lmdb_store import Manifest, read_sizes
+from glowdeblur_plugin.data.lmdb_store import MANIFEST_FILE, Manifest, read_sizes
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.copy_records import copy_records, require_manifest
-from glowdeblur_plugin.data.packers.engine import Packed, require_same
+from glowdeblur_plugin.data.packers.engine import Packed
+from glowdeblur_plugin.data.packers.published import is_there
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
 
@@ -67,8 +68,7 @@ def split_unpaired(source: Path, out: Path, split: str = 'train', sharp_share: f
 
 
 def _write(source: Path, target: Path, keys: list[str], manifest: Manifest, progress: Progress) -> Packed:
-    if target.exists():
-        require_same(target, require_manifest(target), manifest)
+    if is_there(target, manifest, [source / MANIFEST_FILE]):
         return Packed(target, False)
     progress(f'{target.name}: copied', 0, len(keys))
     with LmdbWriter(target, manifest.set, manifest.set_version, encoding=manifest.encoding,

@@ -58,7 +58,7 @@ def pack_frames(root: Path, out: Path, averaging: Averaging, split: str = 'train
     """
     entries = [entry for run in _runs(root) for entry in _pairs(root, run, averaging)]
     if not entries:
-        raise UserError(f'--root: {root} holds no {min(averaging.frames)} consecutive frames of one video')
+        raise UserError(f'--root: {root} holds no {averaging.frames[0]} consecutive frames of one video')
     details = {'frames': list(averaging.frames), 'frame_step': averaging.step, 'response': averaging.response}
     plan = SplitPlan(SET, VERSION, clean_key(split), entries, details=details, response=averaging.response)
     return pack_plans([plan], out, settings, progress)

@@ -16,8 +16,9 @@ TEST_VIDEOS = ('720p_240fps_2', 'IMG_0003', 'IMG_0021', 'IMG_0030', 'IMG_0031', 
 class Dvd(PublicSet):
     """Deep Video Deblurring (Su et al., CVPR 2017): 71 videos, 61 for training and 10 for testing; no counts are published.
 
-    Tree, as third-party loaders read it: `quantitative_datasets/<video>/{input,GT}/NNNNN.jpg`, equal names. The ten test videos are
-    those that the authors name in issue 2 of shuochsu/DeepVideoDeblurring; --test-list gives others. Keys are <video>_<frame>.
+    Tree, as third-party loaders read it: `quantitative_datasets/<video>/{input,GT}/NNNNN.jpg`, equal names. The ten test videos
+    are those that the authors name in issue 2 of shuochsu/DeepVideoDeblurring; --test-list gives others. Keys are
+    <video>_<frame>.
     """
 
     name: ClassVar[str] = 'dvd'
@@ -46,5 +47,6 @@ class Dvd(PublicSet):
             if (video in test) == (split == 'test'):
                 blurry, sharp = (folder / video / side for side in ('input', 'GT'))
                 names = {**file_names(blurry), **file_names(sharp)}
-                found += [pair(clean_key(f'{video}_{stem}'), blurry / name, sharp / name) for stem, name in sorted(names.items())]
+                found += [pair(clean_key(f'{video}_{stem}'), blurry / name, sharp / name)
+                          for stem, name in sorted(names.items())]
         return found

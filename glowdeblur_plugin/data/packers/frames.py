@@ -31,7 +31,8 @@ class Averaging:
 
     def __post_init__(self) -> None:
         if not self.frames or any(number < 3 or number % 2 == 0 for number in self.frames):
-            raise UserError(f'--frames: expected odd numbers of at least 3, such as 7,9,11, found {",".join(map(str, self.frames))}')
+            found = ','.join(map(str, self.frames))
+            raise UserError(f'--frames: expected odd numbers of at least 3, such as 7,9,11, found {found}')
         if self.step is not None and self.step < 1:
             raise UserError(f'--frame-step: expected at least 1 frame, found {self.step}')
 
@@ -50,8 +51,8 @@ def pack_frames(root: Path, out: Path, averaging: Averaging, split: str = 'train
                 settings: PackSettings = PackSettings()) -> list[Packed]:
     """Pack pairs of the mean of consecutive frames and the frame in the middle.
 
-    Every folder at or below `root` that holds pictures is a video; their names end in the frame number. A missing number ends a run
-    of frames. Keys are <folders>_<name of the middle frame>_<number of frames>f.
+    Every folder at or below `root` that holds pictures is a video; their names end in the frame number. A missing number ends a
+    run of frames. Keys are <folders>_<name of the middle frame>_<number of frames>f.
 
     Raises:
         UserError: a name without a number, no run that is long enough, or as `pack_plans` does.

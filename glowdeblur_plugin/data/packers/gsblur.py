@@ -13,12 +13,12 @@ FAILED = 'failed'
 
 @dataclass(frozen=True, kw_only=True)
 class GsBlur(PublicSet):
-    """GS-Blur (Lee et al., NeurIPS 2024): one split, about 156000 pictures; neither an official split nor a count is published.
+    """GS-Blur (Lee et al., NeurIPS 2024): one split, about 156000 pictures; no official split and no count are published.
 
     No tree is published either. The renderer (render_blurred.py of dongwoohhh/GS-Blur) writes `input_noise/` and `target/` with
-    equal file names `<scene>_<view>_r<2|3|4>_<scale>_<repeat>.png`: so every picture below a folder `input_noise` is paired with
-    the one whose path has `target` in its place; the names of the two folders are options. Folders `failed` are left out. Keys
-    are the paths without that folder; they begin with the scene, of which there are many pictures.
+    equal file names `<scene>_<view>_r<2|3|4>_<scale>_<repeat>.png`: so every picture below a folder `input_noise` is paired
+    with the one whose path has `target` in its place; the names of the two folders are options. Folders `failed` are left out.
+    Keys are the paths without that folder; their last part begins with the scene, of which there are many pictures.
     """
 
     name: ClassVar[str] = 'gsblur'
@@ -40,9 +40,11 @@ class GsBlur(PublicSet):
                     place = parts.index(folder)
                     found[side][Path(*parts[:place]), Path(*parts[place + 1:])] = file
         if not found['lq']:
-            raise UserError(f"--root: no picture in a folder '{self.blurry}' below {root}; name the folders with --blurry and --sharp")
+            raise UserError(f"--root: no picture in a folder '{self.blurry}' below {root}; "
+                            'name the folders with --blurry and --sharp')
         entries = []
         for before, after in sorted({*found['lq'], *found['gt']}):
-            lq, gt = (root / found[side].get((before, after), before / folder / f'{after}.png') for side, folder in sides.items())
+            lq, gt = (root / found[side].get((before, after), before / folder / f'{after}.png')
+                      for side, folder in sides.items())
             entries.append(pair(clean_key((before / after).as_posix()), lq, gt))
         return entries

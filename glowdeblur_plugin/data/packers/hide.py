@@ -36,7 +36,8 @@ class Hide(PublicSet):
             listed = [Path(row[0]).name for row in read_list(listing, 1)]
             blurry = {name: blurry.get(name, folders[0] / name) for name in listed}
         there = set(file_names(sharp).values())
-        return [pair(clean_key(Path(name).stem), file, sharp / _sharp_name(name, there)) for name, file in sorted(blurry.items())]
+        return [pair(clean_key(Path(name).stem), file, sharp / _sharp_name(name, there))
+                for name, file in sorted(blurry.items())]
 
 
 def _sharp_name(name: str, there: set[str]) -> str:

@@ -19,9 +19,9 @@ LISTING = 'train.json'
 class Lsdir(PublicSet):
     """LSDIR (Li et al., CVPR workshops 2023): sharp pictures, train 84991 and val 250.
 
-    Tree after unpacking all shards into one folder: `0001000/0000001.png .. 0085000/0084991.png`, a folder named by its last number,
-    and `val1/HR/val/0000001.png ..` (loader LsdirHR of deepinv). Where `train.json` of ofsoundof/LSDIR lies below the root, its
-    paths are followed, so that missing pictures are named; its `HR/train/` is no part of the shards' tree. Keys are
+    Tree after unpacking all shards into one folder: `0001000/0000001.png .. 0085000/0084991.png`, a folder named by its last
+    number, and `val1/HR/val/0000001.png ..` (loader LsdirHR of deepinv). Where `train.json` of ofsoundof/LSDIR lies below the
+    root, its paths are followed, so that missing pictures are named; its `HR/train/` is no part of the shards' tree. Keys are
     <train|val>_<number>: the numbers repeat.
     """
 

@@ -29,7 +29,8 @@ def listed_pairs(root: Path, name: str, line: re.Pattern[str], key: Callable[[re
     for sharp, blurry in read_list(file, 2):
         match = line.fullmatch(f'{sharp} {blurry}')
         if match is None:
-            raise UserError(f"{file}: '{sharp} {blurry}' is no line of this list, which names the sharp picture first: {line.pattern}")
+            raise UserError(f"{file}: '{sharp} {blurry}' is no line of this list, which names the sharp picture first: "
+                            f'{line.pattern}')
         first = sharp.split('/')[0]
         if first not in folders:
             folders[first] = base(first)

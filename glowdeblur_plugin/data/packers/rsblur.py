@@ -19,10 +19,11 @@ class RsBlur(PublicSet):
     """RSBlur (Rim et al., ECCV 2022): real blur, train 8878, val 1120 and test 3360; synthetic blur of the same sharp pictures,
     train 8878.
 
-    Tree: `RSBlur/<0001>/<000001>/{real_blur/real_blur.png, avg65_img/avg_blur.png, gt/gt_sharp.png}` (README.md of rimchang/RSBlur);
-    lists `RSBlur_real_{train,val,test}.txt` and `RSBlur_syn_train.txt`, sharp picture first, from its datalist/RSBlur/, put below
-    the root; an early RSBlur_syn_train.txt has `oracle_avg65_img` where the tree has `avg65_img`. All file names are equal and scene numbers repeat: keys are <folder>_<scene>. The synthetic side lacks noise,
-    saturation and the camera's processing. The "additional" set has synthetic blur alone and is read by no option.
+    Tree: `RSBlur/<0001>/<000001>/{real_blur/real_blur.png, avg65_img/avg_blur.png, gt/gt_sharp.png}` (README.md of
+    rimchang/RSBlur); lists `RSBlur_real_{train,val,test}.txt` and `RSBlur_syn_train.txt`, sharp picture first, from its
+    datalist/RSBlur/, put below the root; an early RSBlur_syn_train.txt has `oracle_avg65_img` where the tree has `avg65_img`.
+    All file names are equal and scene numbers repeat: keys are <folder>_<scene>. The synthetic side lacks noise, saturation and
+    the camera's processing. The "additional" set is no real training data (README.md) and is read by no option.
     """
 
     name: ClassVar[str] = 'rsblur'

@@ -12,8 +12,8 @@ from glowdeblur_plugin.data.packers.trees import picture_files
 class Rwbi(PublicSet):
     """RWBI (Zhang et al., CVPR 2020, "Deblurring by Realistic Blurring"): blurry pictures alone, one split.
 
-    Neither tree nor count is published (README.md of HDCVLab/Deblurring-by-Realistic-Blurring; about 3112 pictures of 22 sequences),
-    so all pictures at and below the root are packed. Keys are their paths.
+    Neither tree nor count is published (README.md of HDCVLab/Deblurring-by-Realistic-Blurring; about 3112 pictures of 22
+    sequences), so all pictures at and below the root are packed. Keys are their paths.
     """
 
     name: ClassVar[str] = 'rwbi'

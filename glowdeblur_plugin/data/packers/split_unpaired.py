@@ -1,5 +1,6 @@
 """Disjoint sharp and blurry halves of a paired set, for training without pairs."""
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -21,8 +22,8 @@ LAST_PART = re.compile(r'_[^_]+$')
 def split_keys(keys: list[str], sharp_share: float, seed: int) -> tuple[list[str], list[str]]:
     """Disjoint halves of `keys`, together all of them: those of the sharp and those of the blurry half, sorted.
 
-    Scenes are kept whole, so that no half sees what the other one shows: a scene is what a key has before its last '_', the number
-    of a sub-image (`_s001`) put aside. Shuffled scenes go to the sharp half as long as they bring its share closer to
+    Scenes are kept whole, so that no half sees what the other one shows: a scene is what a key has before its last '_', the
+    number of a sub-image (`_s001`) put aside. Shuffled scenes go to the sharp half where they bring its share closer to
     `sharp_share`. Where all keys make one scene, pictures take the place of scenes.
     """
     pictures = {key: SUB_IMAGE.sub('', key) for key in keys}
@@ -41,9 +42,9 @@ def split_unpaired(source: Path, out: Path, split: str = 'train', sharp_share: f
                    progress: Progress = silent) -> list[Packed]:
     """Write `out`/<split>_sharp_gt.lmdb and `out`/<split>_blurry_lq.lmdb from `source`/<split>_{gt,lq}.lmdb.
 
-    The protocol of BD-Diff (arXiv 2502.01522, section 4.1), which takes 1261 sharp and 842 blurry pictures of GoPro, 14400 and 9600 of
-    REDS: three fifths are sharp. Which pictures these are is not published; ours are drawn by `split_keys`. Records are copied as
-    they are. The keys are stored beside the sets, one a line: `<split>_sharp.txt` and `<split>_blurry.txt`.
+    The protocol of BD-Diff (arXiv 2502.01522, section 4.1), which takes 1261 sharp and 842 blurry pictures of GoPro, 14400 and
+    9600 of REDS: three fifths are sharp. Which pictures these are is not published; ours are drawn by `split_keys`. Records are
+    copied as they are. The keys are stored beside the sets, one a line: `<split>_sharp.txt` and `<split>_blurry.txt`.
 
     Raises:
         UserError: a side is missing or their keys differ; a half would be empty; another set is there; it cannot be written.
@@ -57,11 +58,12 @@ def split_unpaired(source: Path, out: Path, split: str = 'train', sharp_share: f
         raise UserError(f'{sides["gt"]} and {sides["lq"]} do not have the same keys; pack both sides again')
     halves = dict(zip(('sharp', 'blurry'), split_keys(keys, sharp_share, seed), strict=True))
     if not all(halves.values()):
-        raise UserError(f'{sides["gt"]}: {len(keys)} pictures cannot be halved with --sharp-share {sharp_share}, one half is empty')
+        raise UserError(f'{sides["gt"]}: {len(keys)} pictures cannot be halved with --sharp-share {sharp_share}, '
+                        'one half is empty')
     packed = []
     for half, side in (('sharp', 'gt'), ('blurry', 'lq')):
         details = {**manifests[side].details, 'half': half, 'sharp_share': sharp_share, 'seed': seed}
-        manifest = Manifest(manifests[side].set, manifests[side].set_version, len(halves[half]), manifests[side].encoding, details)
+        manifest = dataclasses.replace(manifests[side], count=len(halves[half]), details=details)
         packed.append(_write(sides[side], out / f'{split}_{half}_{side}.lmdb', halves[half], manifest, progress))
         _write_list(out / f'{split}_{half}.txt', halves[half])
     return packed

@@ -21,7 +21,8 @@ def find_folder(root: Path, name: str, holds: str) -> Path:
     for folders in _levels(root):
         found = [folder for folder in folders if folder.name == name and any(folder.glob(holds))]
         if len(found) > 1:
-            raise UserError(f"--root: two folders called '{name}', {found[0]} and {found[1]}; give a folder that holds one of them")
+            raise UserError(f"--root: two folders called '{name}', {found[0]} and {found[1]}; "
+                            'give a folder that holds one of them')
         if found:
             return found[0]
     raise UserError(f"--root: no folder '{name}' with {holds} in {root} or {LEVELS - 1} levels below it")

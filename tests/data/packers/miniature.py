@@ -82,8 +82,9 @@ def hide(root: Path) -> Miniature:
     top = 'HIDE_dataset/HIDE_dataset'
     tree.expect('train', '1fromGOPR0001', lq=f'{top}/train/1fromGOPR0001.png', gt=f'{top}/GT/1fromGOPR0001.png')
     tree.expect('train', '2fromGOPR0002_MP4', lq=f'{top}/train/2fromGOPR0002.MP4.png', gt=f'{top}/GT/2fromGOPR0002.MP4.png')
-    tree.expect('test', '3fromGOPR0003_MP4', lq=f'{top}/test/test-close-ups/3fromGOPR0003.MP4.png', gt=f'{top}/GT/3fromGOPR0003.png')
-    tree.expect('test', '4fromGOPR0004', lq=f'{top}/test/test-long-shot/4fromGOPR0004.png', gt=f'{top}/GT/4fromGOPR0004.png')
+    near, far = f'{top}/test/test-close-ups', f'{top}/test/test-long-shot'
+    tree.expect('test', '3fromGOPR0003_MP4', lq=f'{near}/3fromGOPR0003.MP4.png', gt=f'{top}/GT/3fromGOPR0003.png')
+    tree.expect('test', '4fromGOPR0004', lq=f'{far}/4fromGOPR0004.png', gt=f'{top}/GT/4fromGOPR0004.png')
     tree.write(f'{top}/train.txt', '1fromGOPR0001.png\n2fromGOPR0002.MP4.png')
     return tree
 
@@ -147,8 +148,10 @@ def rsblur(root: Path, blur: str = 'real') -> Miniature:
         scenes = [f'RSBlur/{folder}/{split == "test":d}0000{number}' for number in (1, 2)]
         for scene in scenes:
             tree.expect(split, '_'.join(scene.split('/')[1:]), lq=f'{scene}/{side}', gt=f'{scene}/gt/gt_sharp.png')
-        tree.write(f'datalist/RSBlur/{name}_{split}.txt', ''.join(f'{scene}/gt/gt_sharp.png {scene}/{listed_side}\n' for scene in scenes))
-    tree.write(f'datalist/RSBlur/{name}_additional_train.txt', 'RSBlur/0014/000258/gt/gt_sharp.png RSBlur/0014/000258/real_blur/real_blur.png\n')
+        lines = [f'{scene}/gt/gt_sharp.png {scene}/{listed_side}\n' for scene in scenes]
+        tree.write(f'datalist/RSBlur/{name}_{split}.txt', ''.join(lines))
+    additional = 'RSBlur/0014/000258'
+    tree.write(f'datalist/RSBlur/{name}_additional_train.txt', f'{additional}/gt/gt_sharp.png {additional}/{side}\n')
     return tree
 
 
@@ -167,7 +170,8 @@ def dvd(root: Path) -> Miniature:
     tree = Miniature(root, Dvd(), {'train': None, 'test': None})
     for video in (*TEST_VIDEOS, 'IMG_0001', '720p_240fps_1'):
         folder = f'DeepVideoDeblurring_Dataset/quantitative_datasets/{video}'
-        tree.expect('test' if video in TEST_VIDEOS else 'train', f'{video}_00000', lq=f'{folder}/input/00000.jpg', gt=f'{folder}/GT/00000.jpg')
+        split = 'test' if video in TEST_VIDEOS else 'train'
+        tree.expect(split, f'{video}_00000', lq=f'{folder}/input/00000.jpg', gt=f'{folder}/GT/00000.jpg')
     return tree
 
 

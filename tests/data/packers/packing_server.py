@@ -1,7 +1,7 @@
 """`python packing_server.py ROOT` packs ROOT/lq and ROOT/gt for each line `OUT WORKERS` that it reads, in a process of its own.
 
-It imports once and forks, so that a packing that is killed costs a tenth of a second. It answers with the process id and, at the
-end, the exit status.
+It imports once and forks, so that a packing that is killed costs a tenth of a second. It answers with the process id and, at
+the end, the exit status.
 """
 
 import os

@@ -55,8 +55,8 @@ def test_blurry_or_sharp_pictures_alone(pair_folders, side):
 
 
 def test_workers_write_what_one_process_writes(pair_folders):
-    alone, together = (pack(pair_folders, out=pair_folders / str(number), settings=PackSettings(workers=number, encoding='zstd'))
-                       for number in (1, 2))
+    alone, together = (pack(pair_folders, out=pair_folders / f'{workers}', settings=PackSettings(workers=workers))
+                       for workers in (1, 2))
     for first, second in zip(alone, together, strict=True):
         assert content(first) == content(second)
 

@@ -48,7 +48,7 @@ def test_pairs_are_means_of_consecutive_frames_and_the_one_in_the_middle(videos,
         frames = [pixels(videos / key[:3] / f'f.{number}.png') for number in numbers]
         np.testing.assert_array_equal(gt.read(key), frames[1])
         mean = 255 * np.mean([(frame / 255) ** gamma for frame in frames], axis=0) ** (1 / gamma)
-        assert np.abs(lq.read(key) - mean).max() <= 0.505, 'rounding, and the step of the table that the response is looked up in'
+        assert np.abs(lq.read(key) - mean).max() <= 0.505, 'rounding, and the step of the table for the response'
     assert lq.manifest.details.items() >= {'frames': [3, 5], 'response': response, 'frame_step': None}.items()
 
 

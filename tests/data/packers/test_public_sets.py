@@ -43,8 +43,9 @@ def test_pairs_splits_and_pixels_are_those_of_the_tree(miniature, tmp_path):
 def test_published_counts_are_known_and_another_count_is_said(miniature, said, tmp_path):
     assert miniature.packer.counts() == miniature.counts
     pack(miniature, tmp_path / 'out')
-    assert set(said) == {f'{miniature.packer.name} {split}: {len(miniature.expected[split])} pictures were found, {count} were published'
-            for split, count in miniature.counts.items() if count is not None}
+    assert set(said) == {
+        f'{miniature.packer.name} {split}: {len(miniature.expected[split])} pictures were found, {count} were published'
+        for split, count in miniature.counts.items() if count is not None}
 
 
 def test_a_missing_file_is_named_before_anything_is_written(miniature, tmp_path):
@@ -74,7 +75,8 @@ def test_a_pair_of_unequal_sizes_is_named_before_anything_is_written(miniature, 
     if len(files) == 1:
         pytest.skip('no pairs')
     miniature.picture(str(files[1].relative_to(miniature.root)), size=(24, 33))
-    with pytest.raises(UserError, match=f'{files[0]} is 32x24 8-bit RGB, but {files[1]} is 33x24 8-bit RGB.*nothing was written'):
+    expected = f'{files[0]} is 32x24 8-bit RGB, but {files[1]} is 33x24 8-bit RGB.*nothing was written'
+    with pytest.raises(UserError, match=expected):
         pack(miniature, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
 
@@ -165,8 +167,8 @@ def test_two_copies_of_a_tree_are_refused(tmp_path):
 
 def test_the_command_packs_a_published_set(tmp_path, capsys):
     tree = BUILDERS['gopro_gamma'](tmp_path / 'root')
-    arguments = ['pack', 'gopro', '--root', str(tree.root), '--out', str(tmp_path / 'out'), '--blur', 'blur_gamma', '--split', 'test',
-                 '--encoding', 'webp', '--workers', '1', '--crop', '16', '--step', '8']
+    arguments = ['pack', 'gopro', '--root', str(tree.root), '--out', str(tmp_path / 'out'), '--blur', 'blur_gamma',
+                 '--split', 'test', '--encoding', 'webp', '--workers', '1', '--crop', '16', '--step', '8']
     assert cli.main(arguments) == 0
     assert capsys.readouterr().out == ''.join(f'{tmp_path}/out/test_{side}.lmdb: packed\n' for side in ('lq', 'gt'))
     manifest = read_manifest(tmp_path / 'out/test_lq.lmdb')

@@ -25,7 +25,8 @@ def test_boxes_are_those_of_the_field():
     assert boxes == [(top, left, 512, 512) for top in (0, 208) for left in (0, 256, 512, 768)]
 
 
-@pytest.mark.parametrize(('size', 'step', 'height', 'width'), [(7, 3, 20, 31), (8, 8, 24, 32), (5, 5, 6, 5), (16, 1, 17, 16), (9, 4, 5, 30)])
+@pytest.mark.parametrize(('size', 'step', 'height', 'width'), [
+    (7, 3, 20, 31), (8, 8, 24, 32), (5, 5, 6, 5), (16, 1, 17, 16), (9, 4, 5, 30)])
 def test_boxes_cover_a_picture_stay_inside_and_differ(size, step, height, width):
     windows = Crop(size, step).windows(height, width)
     covered = np.zeros((height, width), int)
@@ -85,8 +86,10 @@ def break_details(out: Path, **details: object) -> None:
 
 @pytest.mark.parametrize(('damage', 'match'), [
     (lambda out: shutil.rmtree(out / 'train_lq.shard-2-of-3.lmdb'), 'train_lq: 1 of 3 shards are not complete yet: 2'),
-    (lambda out: shutil.copytree(out / 'train_lq.shard-2-of-3.lmdb', out / 'train_lq.shard-2-of-4.lmdb'), 'shards of 3 and of 4'),
-    (lambda out: break_details(out, sources='0' * 16), "shard-2-of-3.lmdb and .*shard-1-of-3.lmdb do not belong together: .*sources is '0{16}'"),
+    (lambda out: shutil.copytree(out / 'train_lq.shard-2-of-3.lmdb', out / 'train_lq.shard-2-of-4.lmdb'),
+     'shards of 3 and of 4'),
+    (lambda out: break_details(out, sources='0' * 16),
+     "shard-2-of-3.lmdb and .*shard-1-of-3.lmdb do not belong together: .*sources is '0{16}'"),
     (lambda out: break_details(out, blur='blur'), "do not belong together: in the first, blur is 'blur', not 'blur_gamma'"),
     (lambda out: (out / 'train_gt.shard-2-of-3.lmdb/checksums.txt').unlink(), 'was not packed by this version'),
     (lambda out: [shutil.rmtree(path) for path in out.iterdir()], 'holds no <split>_<side>.shard-i-of-n.lmdb'),

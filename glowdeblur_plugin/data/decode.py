@@ -1,6 +1,7 @@
 """Bytes of a picture file to 8-bit RGB, refusing what other decoders pass in silence."""
 
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
     if header.format == 'JPEG':
         try:
             return np.asarray(ImageOps.exif_transpose(header).convert('RGB'))
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, struct.error) as error:
             raise UserError(f'{name}: cannot be decoded ({error}); replace the file') from None
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

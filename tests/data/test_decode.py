@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glowdeblur_plugin.data.decode import decode_picture, picture_size
+from glowdeblur_plugin.data.decode import PictureHeader, decode_picture, picture_size, read_header
 from glowdeblur_plugin.errors import UserError
 
 
@@ -78,3 +78,15 @@ def test_a_small_file_of_many_pixels_is_refused_before_decoding():
         data = b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b'')
         with pytest.raises(UserError, match='bomb: picture is too large'):
             decode_picture(data, 'bomb')
+
+
+def test_headers_say_depth_and_colours(picture, tmp_path):
+    deep = picture.astype(np.uint16) * 257
+    with_alpha = np.dstack([picture, picture[..., :1]])
+    kinds = {'plain.png': (picture, '8-bit RGB'), 'plain.bmp': (picture, '8-bit RGB'), 'plain.jpg': (picture, '8-bit RGB'),
+             'grey.png': (picture[..., 0], '8-bit grey'), 'grey.jpg': (picture[..., 0], '8-bit grey'),
+             'deep.png': (deep, '16-bit RGB'), 'deep.tif': (deep, '16-bit RGB'), 'deep_grey.png': (deep[..., 0], '16-bit grey'),
+             'alpha.png': (with_alpha, '8-bit RGB with alpha'), 'alpha.webp': (with_alpha, '8-bit RGB with alpha')}
+    for name, (levels, kind) in kinds.items():
+        cv2.imwrite(str(tmp_path / name), levels)
+        assert read_header(tmp_path / name) == PictureHeader(24, 32, kind), name

@@ -96,7 +96,7 @@ def _pack(plan: SplitPlan, headers: Headers, sides: list[_Side], settings: PackS
             states.remember((entry, side) for entry, side, _ in damaged)
             problems = first_of([problem for _, _, problem in damaged])
             raise UserError(f'{plan.set_name} {plan.split}: {len(damaged)} pictures are damaged: {problems}; '
-                            'nothing was published, run the same command again when they are replaced')
+                            'nothing of this split was published, run the same command again when they are replaced')
     states.forget()
 
 

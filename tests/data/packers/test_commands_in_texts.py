@@ -1,5 +1,6 @@
 """Commands that the page of data sets and the option files give are such that can be given."""
 
+import argparse
 import re
 import shlex
 from pathlib import Path
@@ -18,7 +19,7 @@ PARTS = [part for section in SECTIONS for part in (section, *section.get('parts'
          if part.get('made_by', '').startswith('glowdeblur pack')]
 
 
-def parse(command: str):
+def parse(command: str) -> argparse.Namespace:
     return cli._parser().parse_args(shlex.split(command)[1:])
 
 

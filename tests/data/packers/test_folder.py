@@ -90,7 +90,7 @@ def test_damaged_pictures_are_named_together_and_only_they_are_packed_when_they_
     for name in ('lq/a.png', 'gt/c.png'):
         whole[name] = (pair_folders / name).read_bytes()
         (pair_folders / name).write_bytes(whole[name][:700])
-    with pytest.raises(UserError, match='2 pictures are damaged: .*lq/a.png.*gt/c.png.*nothing was published'):
+    with pytest.raises(UserError, match='2 pictures are damaged: .*lq/a.png.*gt/c.png.*nothing of this split was published'):
         pack(pair_folders)
     assert all(path.name.startswith('.') for path in (pair_folders / 'out').iterdir())
     seen = []

@@ -64,7 +64,7 @@ def test_a_truncated_file_is_named_and_nothing_is_published(miniature, tmp_path)
     file = miniature.files[-1]
     data = file.read_bytes()
     file.write_bytes(data[:len(data) - 40])
-    with pytest.raises(UserError, match=f'1 pictures are damaged: {file}.*nothing was published'):
+    with pytest.raises(UserError, match=f'1 pictures are damaged: {file}.*nothing of this split was published'):
         pack_plans(miniature.packer.plans(miniature.root, [next(reversed(miniature.expected))]), tmp_path / 'out', ONE)
     assert not [path for path in (tmp_path / 'out').iterdir() if not path.name.startswith('.')]
 

@@ -1,10 +1,12 @@
 """Records from one packed set into another as they are."""
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from glowdeblur_plugin.data.encodings import EncodedPicture
-from glowdeblur_plugin.data.lmdb_store import Manifest, check_whole, read_checksums, read_manifest, read_record, read_sizes
+from glowdeblur_plugin.data.lmdb_store import (CHECKSUM_FILE, Manifest, check_whole, read_checksums, read_manifest,
+                                               read_record, read_sizes)
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.errors import UserError
 
@@ -23,6 +25,11 @@ def require_manifest(path: Path) -> Manifest:
     return manifest
 
 
+def records_fingerprint(sources: Iterable[Path]) -> str:
+    """What the records of `sources` are, for a writer that they are copied into."""
+    return ' '.join(f'{zlib.crc32((source / CHECKSUM_FILE).read_bytes()):08x}' for source in sources)
+
+
 def copy_records(source: Path, keys: Iterable[str], writer: LmdbWriter) -> int:
     """Put the records of `source` under `keys` into `writer`, but for those that it has.
 
@@ -30,11 +37,14 @@ def copy_records(source: Path, keys: Iterable[str], writer: LmdbWriter) -> int:
         Number of keys.
 
     Raises:
-        UserError: a record is missing, or cannot be written.
+        UserError: a record is missing or damaged, or cannot be written.
     """
     sizes, checksums, done = read_sizes(source), read_checksums(source), 0
     for key in keys:
         if key not in writer.written:
-            writer.put_encoded(key, EncodedPicture(read_record(source, key), *sizes[key], checksums[key]))
+            record = EncodedPicture(read_record(source, key), *sizes[key])
+            if record.checksum != checksums.get(key):
+                raise UserError(f'{source}/{key}: the record is damaged; pack the set again')
+            writer.put_encoded(key, record)
         done += 1
     return done

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from glowdeblur_plugin.data.lmdb_store import MANIFEST_FILE, Manifest, read_sizes
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
-from glowdeblur_plugin.data.packers.copy_records import copy_records, require_manifest
+from glowdeblur_plugin.data.packers.copy_records import copy_records, records_fingerprint, require_manifest
 from glowdeblur_plugin.data.packers.engine import Packed
 from glowdeblur_plugin.data.packers.published import is_there, manifest_differences
 from glowdeblur_plugin.data.progress import Progress, silent
@@ -61,7 +61,7 @@ def _merge(target: Path, shards: list[Path], manifest: Manifest, progress: Progr
     done, shown = 0, f'{target.name}: merged'
     progress(shown, done, manifest.count)
     with LmdbWriter(target, manifest.set, manifest.set_version, encoding=manifest.encoding,
-                    fingerprint='merge', details=manifest.details) as writer:
+                    fingerprint=records_fingerprint(shards), details=manifest.details) as writer:
         for shard in shards:
             done += copy_records(shard, read_sizes(shard), writer)
             progress(shown, done, manifest.count)

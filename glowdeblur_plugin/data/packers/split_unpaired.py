@@ -9,7 +9,7 @@ import numpy as np
 
 from glowdeblur_plugin.data.lmdb_store import MANIFEST_FILE, Manifest, read_sizes
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
-from glowdeblur_plugin.data.packers.copy_records import copy_records, require_manifest
+from glowdeblur_plugin.data.packers.copy_records import copy_records, records_fingerprint, require_manifest
 from glowdeblur_plugin.data.packers.engine import Packed
 from glowdeblur_plugin.data.packers.published import is_there
 from glowdeblur_plugin.data.progress import Progress, silent
@@ -74,7 +74,7 @@ def _write(source: Path, target: Path, keys: list[str], manifest: Manifest, prog
         return Packed(target, False)
     progress(f'{target.name}: copied', 0, len(keys))
     with LmdbWriter(target, manifest.set, manifest.set_version, encoding=manifest.encoding,
-                    fingerprint='split-unpaired', details=manifest.details) as writer:
+                    fingerprint=records_fingerprint([source]), details=manifest.details) as writer:
         copy_records(source, keys, writer)
     progress(f'{target.name}: copied', len(keys), len(keys))
     return Packed(target, True)

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import lmdb
 import numpy as np
 import pytest
 from miniature import Miniature, content, gopro, pixels
@@ -100,6 +101,18 @@ def test_shards_that_do_not_belong_together_are_refused(tmp_path, damage, match)
     with pytest.raises(UserError, match=match):
         merge_shards(tmp_path / 'out')
     assert not [path for path in (tmp_path / 'out').iterdir() if '.shard-' not in path.name]
+
+
+def test_a_damaged_record_is_not_copied(tmp_path):
+    shards(gopro(tmp_path / 'root'), tmp_path / 'out', 2, encoding='raw')
+    shard = tmp_path / 'out/train_lq.shard-1-of-2.lmdb'
+    key = next(iter(LmdbSource(shard).sizes))
+    with lmdb.open(str(shard), lock=False) as environment, environment.begin(write=True) as transaction:
+        data = transaction.get(key.encode())
+        transaction.put(key.encode(), data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(UserError, match=f'shard-1-of-2.lmdb/{key}: the record is damaged'):
+        merge_shards(tmp_path / 'out')
+    assert not (tmp_path / 'out/train_lq.lmdb').exists()
 
 
 def test_halves_are_disjoint_complete_and_keep_scenes_whole():

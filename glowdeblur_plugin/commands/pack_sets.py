@@ -13,12 +13,11 @@ if TYPE_CHECKING:
     from glowdeblur_plugin.data.packers.plan import PublicSet
     from glowdeblur_plugin.data.packers.settings import PackSettings
 
-ENCODINGS = ('png', 'zstd', 'webp', 'raw')
-
 
 def add(sets: argparse._SubParsersAction) -> None:
     """Add one sub-command a set; a published set's own options are the fields of its class."""
     from glowdeblur_plugin.data.packers.public_sets import PUBLIC_SETS
+    from glowdeblur_plugin.data.simulate.camera import Response
 
     for name, packer in PUBLIC_SETS.items():
         parser = sets.add_parser(name, help=packer.title, description=inspect.getdoc(packer),
@@ -38,7 +37,7 @@ def add(sets: argparse._SubParsersAction) -> None:
     frames.add_argument('--root', type=Path, required=True, help='folder with one folder of numbered frames a video')
     frames.add_argument('--frames', default='7,9,11', help='numbers of frames to average, in turn (default: 7,9,11)')
     frames.add_argument('--frame-step', type=int, help='frames between the starts of pairs (default: pairs share no frame)')
-    frames.add_argument('--response', choices=('none', 'gamma22', 'srgb'), default='gamma22',
+    frames.add_argument('--response', choices=typing.get_args(Response), default='gamma22',
                         help='through which the frames were taken (default: gamma22)')
     frames.add_argument('--split', default='train', help='train, val or test (default: train)')
     _add_common(frames)
@@ -62,8 +61,10 @@ def _add_own(parser: argparse.ArgumentParser, packer: type['PublicSet']) -> None
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
+    from glowdeblur_plugin.data.encodings import Encoding
+
     parser.add_argument('--out', type=Path, required=True, help='folder for <split>_lq.lmdb and <split>_gt.lmdb')
-    parser.add_argument('--encoding', choices=ENCODINGS, default='png', help='form of the records (default: png)')
+    parser.add_argument('--encoding', choices=typing.get_args(Encoding), default='png', help='form of the records (default: png)')
     parser.add_argument('--crop', type=int, metavar='PIXELS', help='cut square sub-images of this size')
     parser.add_argument('--step', type=int, metavar='PIXELS', help='from one sub-image to the next (default: half of --crop)')
     parser.add_argument('--shard', metavar='I/N', help='pack only the I-th of N shares; `pack merge` joins them')

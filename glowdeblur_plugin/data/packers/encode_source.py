@@ -7,6 +7,7 @@ import numpy as np
 
 from glowdeblur_plugin.data.decode import decode_picture
 from glowdeblur_plugin.data.encodings import EncodedPicture, Encoding, encode_picture
+from glowdeblur_plugin.data.simulate.camera import Response
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 
@@ -22,7 +23,7 @@ class EncodeTask:
     """
 
     files: tuple[Path, ...]
-    response: str | None
+    response: Response | None
     windows: tuple[Window, ...]
     encoding: Encoding
 

@@ -10,6 +10,7 @@ from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan, clean_key
 from glowdeblur_plugin.data.packers.settings import PackSettings
 from glowdeblur_plugin.data.packers.trees import picture_files
 from glowdeblur_plugin.data.progress import Progress, silent
+from glowdeblur_plugin.data.simulate.camera import Response
 from glowdeblur_plugin.errors import UserError
 
 SET, VERSION = 'frames', 1
@@ -27,7 +28,7 @@ class Averaging:
 
     frames: tuple[int, ...] = (7, 9, 11)
     step: int | None = None
-    response: str = 'gamma22'
+    response: Response = 'gamma22'
 
     def __post_init__(self) -> None:
         if not self.frames or any(number < 3 or number % 2 == 0 for number in self.frames):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from glowdeblur_plugin.data.simulate.camera import Response
 from glowdeblur_plugin.errors import UserError
 
 NOT_IN_KEYS = re.compile(r'[^A-Za-z0-9_\-]')
@@ -54,7 +55,7 @@ class SplitPlan:
     entries: list[Entry]
     expected: int | None = None
     details: dict[str, Any] = field(default_factory=dict)
-    response: str | None = None
+    response: Response | None = None
 
     @property
     def sides(self) -> tuple[str, ...]:

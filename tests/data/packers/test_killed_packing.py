@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from miniature import content
 
-KILLS, PAIRS = 20, 200
+KILLS, PAIRS = 20, 120
 SERVER = Path(__file__).with_name('packing_server.py')
 
 
 class Packings:
-    """Packings in processes of their own, all of the same 200 pairs."""
+    """Packings in processes of their own, all of the same pairs."""
 
     def __init__(self, pictures: Path) -> None:
         self.server = subprocess.Popen([sys.executable, str(SERVER), str(pictures)], stdin=subprocess.PIPE,

@@ -25,13 +25,14 @@ from glowdeblur_plugin.compat.allocator import keep_memory
 from glowdeblur_plugin.data.dataset_base import to_unit_range
 from glowdeblur_plugin.data.lmdb_store import DATA_FILE, close_environment
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
+from glowdeblur_plugin.data.packers.crop import Crop, crop_keys
 from glowdeblur_plugin.data.paired_lmdb_dataset import PairedLMDBDataset
 from glowdeblur_plugin.data.photographs import training_photographs, validation_photographs
 from glowdeblur_plugin.data.picture_source import check_pairs, open_source
 from glowdeblur_plugin.errors import UserError
 
 SIZE = (720, 1280)
-SUB_IMAGE, SUB_STEP = 512, 256
+SUB_IMAGES = Crop(512, 256)
 CROP, BATCH, WORKERS = 256, 16, 2
 MADE_PAIRS = 40
 BATCHES_BEFORE = 2 * 2 * WORKERS
@@ -109,10 +110,8 @@ def _pack(folder: Path, pairs: dict[str, Pair]) -> dict[str, Path]:
 
 
 def _sub_images(key: str, picture: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    tops, lefts = (sorted({*range(0, length - SUB_IMAGE + 1, SUB_STEP), length - SUB_IMAGE}) for length in picture.shape[:2])
-    boxes = [(top, left) for top in tops for left in lefts]
-    for number, (top, left) in enumerate(boxes):
-        yield f'{key}_s{number:03d}', picture[top:top + SUB_IMAGE, left:left + SUB_IMAGE]
+    windows = SUB_IMAGES.windows(*picture.shape[:2])
+    return zip(crop_keys(key, len(windows)), (window.cut(picture) for window in windows))
 
 
 def _basicsr(root: Path, phase: str = 'train') -> PairedImageDataset:

@@ -10,7 +10,6 @@ import torch
 
 from glowdeblur_plugin.benchmarks.figures import Figure, figure
 from glowdeblur_plugin.data.photographs import training_photographs
-from glowdeblur_plugin.data.picture_source import Window
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.develop import Development
 from glowdeblur_plugin.data.simulate.pipeline import layer_covers, render_plan, surroundings
@@ -18,6 +17,7 @@ from glowdeblur_plugin.data.simulate.plan import BlurPlan
 from glowdeblur_plugin.data.simulate.recipe import Recipe, recipe_of
 from glowdeblur_plugin.data.simulate.scene import MIRRORED, UPSIDE_DOWN, Layer
 from glowdeblur_plugin.data.simulate.torch_render import render_batch
+from glowdeblur_plugin.data.window import Window
 
 SIDE, EDGE, FRAMES, LENGTH = 256, 40, 33, 20.0
 ROUNDS, PICTURES = 5, 40

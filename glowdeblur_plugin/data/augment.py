@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.window import Window
 
 GAIN_SPREAD = 0.15
 BRIGHTNESS_SPREAD = 0.35

@@ -12,13 +12,14 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from glowdeblur_plugin.data.augment import change_colours, magnified_window, magnify
 from glowdeblur_plugin.data.dataset_base import (CropOptions, DeblurDataset, Symmetry, limit_worker_threads, random_crop,
                                                  to_tensor)
-from glowdeblur_plugin.data.picture_source import Window, open_source
+from glowdeblur_plugin.data.picture_source import open_source
 from glowdeblur_plugin.data.randomness import draw_generator
 from glowdeblur_plugin.data.simulate.domains import DOMAINS, KINDS, Domain
 from glowdeblur_plugin.data.simulate.motion import flip_motion, flip_trajectory
 from glowdeblur_plugin.data.simulate.pipeline import Truth, layer_covers, simulate, surroundings, true_motion
 from glowdeblur_plugin.data.simulate.plan import draw_plan, margin
 from glowdeblur_plugin.data.simulate.recipe import empty_recipe, recipe_of
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, unknown_key
 

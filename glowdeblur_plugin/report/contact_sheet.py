@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from glowdeblur_plugin.data.dataset_base import random_crop
-from glowdeblur_plugin.data.picture_source import Window
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.simulate.domains import DOMAINS
 from glowdeblur_plugin.data.simulate.pipeline import render_plan
 from glowdeblur_plugin.data.simulate.plan import draw_plan, margin
-from glowdeblur_plugin.data.simulate.render import cut
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.drawing import GAP, labelled_strip, motion_arrows
 from glowdeblur_plugin.errors import UserError
 
@@ -70,7 +69,7 @@ def _real_row(pictures: Sequence[np.ndarray], side: int, rng: np.random.Generato
     usable = _with_room(pictures, side)
     chosen = [usable[index % len(usable)] for index in range(STRENGTHS + STRENGTHS // DRAWN_EVERY)]
     windows = [_textured(picture, side, 0, rng) for picture in chosen]
-    return [('real', cut(picture, window)) for picture, window in zip(chosen, windows)]
+    return [('real', window.cut(picture)) for picture, window in zip(chosen, windows)]
 
 
 def _with_room(pictures: Sequence[np.ndarray], needed: int) -> list[np.ndarray]:
@@ -84,4 +83,4 @@ def _with_room(pictures: Sequence[np.ndarray], needed: int) -> list[np.ndarray]:
 def _textured(picture: np.ndarray, side: int, edge: int, rng: np.random.Generator) -> Window:
     """Of six random windows that of the largest variance: blur does not show on a plain sky."""
     windows = [random_crop(picture.shape[:2], side, edge, rng) for _ in range(CROPS_TRIED)]
-    return max(windows, key=lambda window: cut(picture, window).var())
+    return max(windows, key=lambda window: window.cut(picture).var())

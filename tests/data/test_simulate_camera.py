@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import camera
 from glowdeblur_plugin.data.simulate.develop import Development, add_noise, demosaic, develop, mosaic
 from glowdeblur_plugin.data.simulate.domains import DOMAINS, Domain

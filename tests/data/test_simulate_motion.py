@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import homography, render, trajectory
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.domains import Domain

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import homography, trajectory
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.domains import DOMAINS, KINDS, Domain

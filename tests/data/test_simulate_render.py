@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import homography, render, trajectory
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.render import MovingLayer
@@ -52,7 +52,7 @@ def test_uniform_translation_is_convolution_with_the_line(picture, direction):
         column, row = int(x), int(y)
         kernel[row:row + 2, column:column + 2] += np.outer([1 - y + row, y - row], [1 - x + column, x - column]) / count
     expected = ndimage.convolve(picture.astype(np.float64), kernel[..., None])
-    np.testing.assert_allclose(render.average(picture, line(step, count), WINDOW), render.cut(expected, WINDOW), atol=2e-6)
+    np.testing.assert_allclose(render.average(picture, line(step, count), WINDOW), WINDOW.cut(expected), atol=2e-6)
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -65,7 +65,7 @@ def test_camera_motion_equals_a_float64_reference(picture, seed):
 
 def frame_at(picture: np.ndarray, matrix: np.ndarray, window: Window) -> np.ndarray:
     """The window as seen at `matrix`: three sub-frames, of which the middle one is the sharp picture."""
-    return (3 * render.average(picture, np.stack([matrix] * 4), window) - render.cut(picture, window)) / 2
+    return (3 * render.average(picture, np.stack([matrix] * 4), window) - window.cut(picture)) / 2
 
 
 @pytest.mark.parametrize('shift', [0.01, 0.333, 0.5])
@@ -73,7 +73,7 @@ def test_the_warps_sub_pixel_error_is_as_stated(shift):
     """On a ramp of one level a pixel the rendered level says where the warp looked."""
     ramp = np.tile(np.arange(WINDOW.width + 2 * EDGE, dtype=np.float32)[None, :, None], (WINDOW.height + 2 * EDGE, 1, 4))
     moved = frame_at(ramp, render.shifted(-shift, 0), WINDOW)
-    error = moved - render.cut(ramp, WINDOW) - shift
+    error = moved - WINDOW.cut(ramp) - shift
     assert np.abs(error).max() < (1 / 64 + 1e-4 if SNAPPING else 1e-4)
 
 
@@ -124,7 +124,7 @@ def test_layers_are_composited_in_each_sub_frame(picture, background_step):
         expected += frame / count
     layers = tuple(MovingLayer(content, line(step, count)) for content, step in zip((far, near), steps[1:]))
     found = render.average(picture, line(steps[0], count), WINDOW, layers)
-    np.testing.assert_allclose(found, render.cut(expected, WINDOW), atol=3e-6)
+    np.testing.assert_allclose(found, WINDOW.cut(expected), atol=3e-6)
 
 
 def test_a_layer_out_of_sight_changes_nothing(picture):

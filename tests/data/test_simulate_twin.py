@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import default_collate
 
 from glowdeblur_plugin.data.bpp_mixture_dataset import BPPMixtureDataset
-from glowdeblur_plugin.data.picture_source import Window
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import homography
 from glowdeblur_plugin.data.simulate.camera import RESPONSES
 from glowdeblur_plugin.data.simulate.develop import Development, demosaic, develop, mosaic

@@ -3,7 +3,7 @@
 All figures are our choice, after how each set was made and by eye beside it: GoPro is a plain mean of 240 fps frames, REDS of
 frames interpolated from 120 fps with compressed variants, RealBlur is hand shake in dim light, RSBlur and BSD look through a
 beam splitter, GSBlur renders smooth random camera paths in scenes with depth. `pretraining` covers them all, since broad blur
-carries over best (mean over seven test sets of a probe trained on each: GSBlur 29.9 dB, RSBlur 29.0, RealBlur 27.1).
+carries over best (mean over seven test sets of a probe trained on each: GSBlur 29.9 dB, RSBlur 29.0, RealBlur 27.1). `gentle` is what minutes of training can undo.
 """
 
 from dataclasses import dataclass
@@ -80,6 +80,7 @@ DOMAINS: dict[str, Domain] = {
     'bsd': Domain({'spline': 0.3, 'shake': 0.1, 'object': 0.45, 'parallax': 0.15},
                   blur_length=(2, 16), noise=(0.5, 3), highlights=(1, 3), rotation=0.3, bayer=0.5),
     'gsblur': Domain({'spline': 0.6, 'parallax': 0.4}, blur_length=(2, 30), noise=(0.5, 4), highlights=(1, 2), rotation=0.6),
+    'gentle': Domain({'linear': 0.6, 'shake': 0.4}, blur_length=(4, 9), noise=(0, 0.5), highlights=(1, 4)),
 }
 
 KINDS: tuple[str, ...] = get_args(Kind)

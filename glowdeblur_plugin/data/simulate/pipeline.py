@@ -5,11 +5,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from glowdeblur_plugin.data.picture_source import Window
 from glowdeblur_plugin.data.simulate import camera, motion, outline, render
 from glowdeblur_plugin.data.simulate.develop import develop
 from glowdeblur_plugin.data.simulate.domains import Domain
 from glowdeblur_plugin.data.simulate.plan import BlurPlan, draw_plan
+from glowdeblur_plugin.data.window import Window
 
 
 class Sample(NamedTuple):
@@ -65,7 +65,7 @@ def surroundings(picture: np.ndarray, window: Window, edge: int) -> np.ndarray:
     height, width = picture.shape[:2]
     if min(around.top, around.left) < 0 or around.top + around.height > height or around.left + around.width > width:
         raise ValueError(f'{window} needs {edge} pixels around it, the picture has {picture.shape[:2]}')
-    return render.cut(picture, around)
+    return around.cut(picture)
 
 
 def layer_covers(plan: BlurPlan, source: np.ndarray) -> list[np.ndarray]:
@@ -84,9 +84,9 @@ def expose_plan(source: np.ndarray, covers: list[np.ndarray], plan: BlurPlan) ->
         blurry = render.defocus(background, plan.radius, inside)
     else:
         blurry = render.average(background, plan.background, inside, layers)
-    sharp = render.cut(background, inside)
+    sharp = inside.cut(background)
     for layer in layers:
-        sharp = render.over(render.cut(layer.picture, inside), sharp)
+        sharp = render.over(inside.cut(layer.picture), sharp)
     return blurry, sharp
 
 
@@ -99,7 +99,7 @@ def true_motion(plan: BlurPlan, covers: list[np.ndarray], height: int, width: in
     path = motion.trajectory_of(plan.background, height, width, points) if points else None
     covariance[[0, 2]] += (plan.radius / 2) ** 2
     for cover, layer in zip(covers, plan.layers):
-        covered = render.cut(cover, Window(plan.edge, plan.edge, height, width)) > 127
+        covered = Window(plan.edge, plan.edge, height, width).cut(cover) > 127
         np.copyto(covariance, motion.covariance_of(layer.motion, height, width), where=covered)
         if points:
             np.copyto(path, motion.trajectory_of(layer.motion, height, width, points), where=covered)

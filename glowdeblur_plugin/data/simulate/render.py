@@ -11,8 +11,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from glowdeblur_plugin.data.picture_source import Window
 from glowdeblur_plugin.data.simulate.homography import inverse, sub_frames
+from glowdeblur_plugin.data.window import Window
 
 WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
@@ -56,8 +56,8 @@ def defocus(picture: np.ndarray, radius: float, window: Window) -> np.ndarray:
     """`picture` seen through a disk of `radius` pixels with a soft edge of one pixel, float32 (h, w, 4)."""
     reach = int(np.ceil(radius))
     around = Window(window.top - reach, window.left - reach, window.height + 2 * reach, window.width + 2 * reach)
-    blurred = cv2.filter2D(cut(picture, around), -1, disk(radius))
-    return cut(blurred, Window(reach, reach, window.height, window.width))
+    blurred = cv2.filter2D(around.cut(picture), -1, disk(radius))
+    return Window(reach, reach, window.height, window.width).cut(blurred)
 
 
 def disk(radius: float) -> np.ndarray:
@@ -66,11 +66,6 @@ def disk(radius: float) -> np.ndarray:
     offsets = np.arange(-reach, reach + 1)
     cover = np.clip(radius + 0.5 - np.hypot(offsets[:, None], offsets), 0, 1)
     return (cover / cover.sum()).astype(np.float32)
-
-
-def cut(picture: np.ndarray, window: Window) -> np.ndarray:
-    """The window of a picture (H, W, ...), as a view."""
-    return picture[window.top:window.top + window.height, window.left:window.left + window.width]
 
 
 def shifted(x: float, y: float) -> np.ndarray:
@@ -93,7 +88,7 @@ class _Overlay:
         first = np.clip(np.floor(seen.min(axis=(0, 1))).astype(int), 0, [window.width, window.height])
         last = np.clip(np.ceil(seen.max(axis=(0, 1))).astype(int) + 1, 0, [window.width, window.height])
         self.box = Window(first[1], first[0], *(last - first)[::-1])
-        self.patch = cut(layer.picture, patch)
+        self.patch = patch.cut(layer.picture)
         self.matrices = (shifted(middle_x - left, middle_y - top) @ inverse(frames)
                          @ shifted(self.box.left + window.left - middle_x, self.box.top + window.top - middle_y))
         self.warped = np.empty((self.box.height, self.box.width, 4), np.float32)
@@ -103,7 +98,7 @@ class _Overlay:
         """Lay sub-frame `index` over `frame`, in place."""
         if self.warped.size:
             cv2.warpPerspective(self.patch, self.matrices[index], self.warped.shape[1::-1], dst=self.warped, flags=WARP)
-            below = cut(frame, self.box)
+            below = self.box.cut(frame)
             cv2.mixChannels([self.warped], [self.cover], [3, 0, 3, 1, 3, 2, 3, 3])
             cv2.multiply(below, self.cover, dst=self.cover)
             cv2.subtract(self.warped, self.cover, dst=self.cover)

@@ -18,6 +18,7 @@ def add(sets: argparse._SubParsersAction) -> None:
     """Add one sub-command a set; a published set's own options are the fields of its class."""
     from glowdeblur_plugin.data.packers.public_sets import PUBLIC_SETS
     from glowdeblur_plugin.data.simulate.camera import Response
+    from glowdeblur_plugin.data.simulate.domains import DOMAINS
 
     for name, packer in PUBLIC_SETS.items():
         parser = sets.add_parser(name, help=packer.title, description=inspect.getdoc(packer),
@@ -42,6 +43,15 @@ def add(sets: argparse._SubParsersAction) -> None:
     frames.add_argument('--split', default='train', help='train, val or test (default: train)')
     _add_common(frames)
     frames.set_defaults(run=_pack_frames)
+    simulated = sets.add_parser('simulated', help='sharp pictures blurred by the simulator, with their true motion')
+    simulated.add_argument('--gt', type=Path, required=True, help='packed set or folder of sharp pictures')
+    simulated.add_argument('--domain', choices=tuple(DOMAINS), required=True, help='parameter set of the simulator')
+    simulated.add_argument('--blurs', type=int, default=1, help='of each picture (default: 1)')
+    simulated.add_argument('--seed', type=int, default=0, help='of the blurs (default: 0)')
+    simulated.add_argument('--cell', type=int, default=8, help='pixels a side of the cells whose motion is kept (default: 8)')
+    simulated.add_argument('--split', default='val', help='train, val or test (default: val)')
+    _add_form(simulated)
+    simulated.set_defaults(run=_pack_simulated)
 
 
 def say(packed: Iterable['Packed']) -> None:
@@ -60,15 +70,19 @@ def _add_own(parser: argparse.ArgumentParser, packer: type['PublicSet']) -> None
                             help=field.metadata['help'] + default)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
+def _add_form(parser: argparse.ArgumentParser) -> None:
     from glowdeblur_plugin.data.encodings import Encoding
 
     parser.add_argument('--out', type=Path, required=True, help='folder for <split>_lq.lmdb and <split>_gt.lmdb')
     parser.add_argument('--encoding', choices=typing.get_args(Encoding), default='png', help='form of the records (default: png)')
+    parser.add_argument('--workers', type=int, metavar='N', help='processes (default: the cores)')
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    _add_form(parser)
     parser.add_argument('--crop', type=int, metavar='PIXELS', help='cut square sub-images of this size')
     parser.add_argument('--step', type=int, metavar='PIXELS', help='from one sub-image to the next (default: half of --crop)')
     parser.add_argument('--shard', metavar='I/N', help='pack only the I-th of N shares; `pack merge` joins them')
-    parser.add_argument('--workers', type=int, metavar='N', help='processes that decode and encode (default: the cores)')
 
 
 def _settings(options: argparse.Namespace) -> 'PackSettings':
@@ -104,3 +118,12 @@ def _pack_frames(options: argparse.Namespace) -> None:
         raise UserError(f'--frames: expected odd numbers such as 7,9,11, found {options.frames!r}') from None
     averaging = Averaging(frames=numbers, step=options.frame_step, response=options.response)
     say(pack_frames(options.root, options.out, averaging, options.split, ProgressLine(), _settings(options)))
+
+
+def _pack_simulated(options: argparse.Namespace) -> None:
+    from glowdeblur_plugin.data.packers.simulated import Simulation, pack_simulated
+    from glowdeblur_plugin.data.progress import ProgressLine
+
+    simulation = Simulation(gt=options.gt, domain=options.domain, blurs=options.blurs, seed=options.seed, cell=options.cell,
+                            encoding=options.encoding)
+    say(pack_simulated(simulation, options.out, options.split, options.workers, ProgressLine()))

@@ -30,6 +30,14 @@ class Caption(NamedTuple):
     origin: CaptionOrigin
 
 
+def cell_means(motion: np.ndarray, cell: int) -> np.ndarray:
+    """Means of a blur tensor (3, H, W) over cells of `cell` x `cell` pixels; the last of a row or column may be smaller."""
+    tops, lefts = (np.arange(0, length, cell) for length in motion.shape[1:])
+    sums = np.add.reduceat(np.add.reduceat(motion, tops, axis=1, dtype=np.float64), lefts, axis=2)
+    heights, widths = (np.diff([*starts, length]) for starts, length in zip((tops, lefts), motion.shape[1:]))
+    return sums / (heights[:, None] * widths)
+
+
 def encode_motion(motion: np.ndarray) -> EncodedPicture:
     """Record of a blur tensor (3, h, w) in pixels of the picture, stored as float16; one entry a cell, see `MotionSource.cell`."""
     return _encode_array(motion, *motion.shape[1:])

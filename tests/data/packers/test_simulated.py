@@ -1,0 +1,91 @@
+"""Simulated pairs are packed as the data set gives them, with their motion, and go on after a stop."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glowdeblur_plugin import cli
+from glowdeblur_plugin.data.lmdb_store import read_manifest
+from glowdeblur_plugin.data.packers import simulated
+from glowdeblur_plugin.data.packers.simulated import Simulation, pack_simulated
+from glowdeblur_plugin.data.paired_lmdb_dataset import PairedLMDBDataset
+from glowdeblur_plugin.data.side_data import MotionSource, cell_means
+from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
+from glowdeblur_plugin.errors import UserError
+
+
+def frozen(out: Path, **changes: object) -> PairedLMDBDataset:
+    section = {'name': 'frozen', 'type': 'PairedLMDBDataset', 'phase': 'val', 'dtype': 'uint8'}
+    return PairedLMDBDataset({**section, **{f'dataroot_{side}': str(out / f'val_{side}.lmdb') for side in ('lq', 'gt', 'motion')},
+                              **changes})
+
+
+def live(gt: Path, blurs: int, seed: int) -> SimulatedBlurDataset:
+    return SimulatedBlurDataset({'name': 'live', 'type': 'SimulatedBlurDataset', 'phase': 'val', 'dataroot_gt': str(gt),
+                                 'domain': 'gentle', 'draws_per_picture': blurs, 'seed': seed, 'dtype': 'uint8'})
+
+
+def test_pairs_and_motion_are_those_of_the_simulated_set(photographs_folder: Path, tmp_path: Path) -> None:
+    simulation = Simulation(gt=photographs_folder, domain='gentle', blurs=2, seed=5, cell=1, encoding='zstd')
+    pack_simulated(simulation, tmp_path, workers=1)
+    packed, drawn = frozen(tmp_path), live(photographs_folder, 2, 5)
+    assert len(packed) == len(drawn) == 18
+    for draw in range(len(drawn)):
+        expected = drawn[draw]
+        key = f'{drawn.keys[draw % 9]}_{draw // 9}'
+        found = packed[packed.keys.index(key)]
+        for side in ('lq', 'gt'):
+            np.testing.assert_array_equal(found[side], expected[side])
+        np.testing.assert_allclose(found['motion'], expected['motion'], rtol=1e-3, atol=1e-4)
+    assert read_manifest(tmp_path / 'val_motion.lmdb').details == {'split': 'val', 'domain': 'gentle', 'blurs': 2, 'seed': 5,
+                                                                   'side': 'motion', 'cell': 1}
+
+
+def test_motion_is_kept_by_cells(photographs_folder: Path, tmp_path: Path) -> None:
+    pack_simulated(Simulation(gt=photographs_folder, domain='gentle', cell=8), tmp_path, workers=1)
+    expected = live(photographs_folder, 1, 0)[3]['motion'].numpy()
+    source = MotionSource(tmp_path / 'val_motion.lmdb')
+    assert source.cell == 8
+    np.testing.assert_allclose(source.read('3_0'), cell_means(expected, 8), rtol=1e-3, atol=1e-4)
+
+
+def test_means_over_cells_that_the_border_cuts() -> None:
+    motion = np.random.default_rng(0).normal(size=(3, 11, 7))
+    means = cell_means(motion, 4)
+    assert means.shape == (3, 3, 2)
+    np.testing.assert_allclose(means[:, 2, 1], motion[:, 8:11, 4:7].mean(axis=(1, 2)))
+    np.testing.assert_allclose(means[:, 0, 0], motion[:, :4, :4].mean(axis=(1, 2)))
+
+
+def test_a_stopped_run_goes_on(photographs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation = Simulation(gt=photographs_folder, domain='gentle')
+
+    def stop(task: str, done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack_simulated(simulation, tmp_path / 'out', workers=1, progress=stop)
+    rendered = []
+    render = simulated._render
+    monkeypatch.setattr(simulated, '_render', lambda task: rendered.append(task[1]) or render(task))
+    pack_simulated(simulation, tmp_path / 'out', workers=1)
+    assert rendered == [4, 5, 6, 7, 8]
+    pack_simulated(simulation, tmp_path / 'whole', workers=1)
+    for side in simulated.SIDES:
+        for name in ('meta_info.txt', 'checksums.txt', 'manifest.json'):
+            first, second = ((tmp_path / folder / f'val_{side}.lmdb' / name).read_text() for folder in ('out', 'whole'))
+            assert first == second
+
+
+def test_the_command_and_its_refusals(photographs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ['pack', 'simulated', '--gt', str(photographs_folder), '--domain', 'gentle', '--out', str(tmp_path / 'out')]
+    assert cli.main([*arguments, '--workers', '1']) == 0
+    assert f'{tmp_path / "out" / "val_motion.lmdb"}: packed' in capsys.readouterr().out
+    for more, message in (([], 'val_lq.lmdb: is there already'), (['--blurs', '0'], '--blurs: expected at least 1, found 0')):
+        assert cli.main([*arguments, *more]) == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count('\n') == 1
+    with pytest.raises(UserError, match='pack simulated:dataroot_gt: .*nothing does not exist'):
+        pack_simulated(Simulation(gt=tmp_path / 'nothing', domain='gopro'), tmp_path / 'other')

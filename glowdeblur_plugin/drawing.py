@@ -11,6 +11,11 @@ THINNEST = 1.5
 BLUR_COLOUR = (200, 0, 0)
 
 
+def encode_png(picture: np.ndarray) -> bytes:
+    """The bytes of a PNG file of a uint8 RGB picture (H, W, 3)."""
+    return cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
 def labelled_strip(panels: list[tuple[str, np.ndarray]]) -> np.ndarray:
     """Pictures of equal height side by side, each under a bar with its label.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / 'glowdeblur_plugin'
-ANYONE = {'errors', 'options', 'host_options'}
+ANYONE = {'errors', 'files', 'options', 'host_options'}
 TOP = {'compat', 'checks', 'launch', 'cli', 'commands', 'benchmarks', 'train', 'test', 'register'}
 RULES = {
     'losses': set(),

@@ -1,11 +1,12 @@
 """What a benchmark found: medians with their spread, as a table and as JSON."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
+
+from glowdeblur_plugin.files import write_atomically
 
 
 class Figure(NamedTuple):
@@ -38,6 +39,4 @@ def table(figures: dict[str, Figure]) -> str:
 def write_json(path: Path, figures: dict[str, Figure]) -> None:
     """Write {name: {"median": .., "spread": ..}}, atomically."""
     content = {name: {'median': found.median, 'spread': found.spread} for name, found in figures.items()}
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    temporary.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
-    os.replace(temporary, path)
+    write_atomically(path, json.dumps(content, indent=2) + '\n')

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.files import write_atomically
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -53,11 +54,14 @@ def _verify(sets: list[str]) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     from glowdeblur_plugin.data.progress import ProgressLine
+    from glowdeblur_plugin.drawing import encode_png
     from glowdeblur_plugin.report.audit import as_json, as_table, audit_sets, check_reference, half_distance
-    from glowdeblur_plugin.report.audit_pictures import comparison_picture, encode_png, set_picture, trade_off_picture
+    from glowdeblur_plugin.report.audit_pictures import comparison_picture, set_picture, trade_off_picture
     from glowdeblur_plugin.report.blur_record import measure_set
     from glowdeblur_plugin.report.blur_set import chosen, file_name, open_set, tell_apart
 
+    if options.out.exists() and not options.out.is_dir():
+        raise UserError(f'--out: {options.out} is a file; give a folder')
     names = list(dict.fromkeys([*options.sets, *([options.reference] if options.reference else [])]))
     progress = ProgressLine()
     opened = {name: open_set(name, options.pictures, progress) for name in names}
@@ -76,7 +80,8 @@ def _audit(options: argparse.Namespace) -> int:
         files['realism_and_coverage.png'] = encode_png(trade_off)
     for name, audit in zip(names, audits):
         files[f'{file_name(audit.record.label)}.png'] = encode_png(set_picture(audit, opened[name]))
-    _write(options.out, files)
+    for name, data in files.items():
+        write_atomically(options.out / name, data)
     print(as_table(audits))
     for audit in audits:
         if audit.check is not None:
@@ -87,14 +92,3 @@ def _audit(options: argparse.Namespace) -> int:
                   'degrees')
     print(f'{options.out}: {", ".join(sorted(files))}')
     return 0
-
-
-def _write(out: Path, files: dict[str, bytes]) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            temporary = out / f'.{name}.{os.getpid()}.tmp'
-            temporary.write_bytes(data)
-            os.replace(temporary, out / name)
-    except OSError as error:
-        raise UserError(f'--out: {out} cannot be written ({error.strerror or error})') from None

@@ -9,18 +9,20 @@ MOST_PICTURES = 24
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
     parser = commands.add_parser('simulate', help='draw a contact sheet of the blur domains from your sharp pictures')
-    parser.add_argument('sharp', type=Path, nargs='+', help='sharp pictures, or folders of them')
+    parser.add_argument('sharp', type=Path, nargs='+', help='sharp pictures, folders of them, or packed sets')
     parser.add_argument('--out', type=Path, required=True, help='the sheet, a .png file')
     parser.add_argument('--domain', default='all', help='name of a domain (default: all)')
     parser.add_argument('--seed', type=int, default=0, help='of the crops and blurs (default: 0)')
-    parser.add_argument('--beside', type=Path, help='folder of real blurry pictures, shown in a last row')
+    parser.add_argument('--beside', type=Path, help='folder or packed set of real blurry pictures, shown in a last row')
     parser.set_defaults(run=_simulate)
 
 
 def _simulate(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.data.simulate.domains import DOMAINS
+    from glowdeblur_plugin.drawing import encode_png
     from glowdeblur_plugin.errors import UserError
+    from glowdeblur_plugin.files import write_atomically
     from glowdeblur_plugin.report.contact_sheet import contact_sheet
 
     if options.domain not in {'all', *DOMAINS}:
@@ -30,34 +32,25 @@ def _simulate(options: argparse.Namespace) -> None:
     names = list(DOMAINS) if options.domain == 'all' else [options.domain]
     beside = [] if options.beside is None else _read([options.beside], '--beside', options.seed)
     pictures = _read(options.sharp, 'sharp', options.seed)
-    _write(options.out, contact_sheet(pictures, names, beside, options.seed, progress=ProgressLine()))
+    write_atomically(options.out, encode_png(contact_sheet(pictures, names, beside, options.seed, progress=ProgressLine())))
     print(options.out)
 
 
 def _read(paths: list[Path], option: str, seed: int) -> list:
-    """At most 24 of the pictures in `paths`, drawn at random."""
+    """At most 24 of the pictures in `paths` (pictures, folders and packed sets), drawn at random."""
+    from functools import partial
+
     import numpy as np
 
-    from glowdeblur_plugin.data.decode import PICTURE_SUFFIXES, decode_picture
-    from glowdeblur_plugin.errors import UserError
+    from glowdeblur_plugin.data.decode import decode_picture
+    from glowdeblur_plugin.data.picture_source import open_source
 
-    files = []
+    readers = []
     for path in paths:
-        if not path.exists():
-            raise UserError(f'{option}: {path} does not exist, give a picture or a folder of pictures')
-        inside = sorted(path.rglob('*')) if path.is_dir() else [path]
-        files += [file for file in inside if file.suffix.lower() in PICTURE_SUFFIXES]
-    if not files:
-        raise UserError(f'{option}: no picture in {", ".join(map(str, paths))}; readable are {", ".join(PICTURE_SUFFIXES)}')
-    chosen = np.random.default_rng(seed).permutation(len(files))[:MOST_PICTURES]
-    return [decode_picture(files[index].read_bytes(), str(files[index])) for index in chosen]
-
-
-def _write(path: Path, picture: 'np.ndarray') -> None:
-    """Write an RGB picture as PNG under another name first, so that no half picture is ever at `path`."""
-    import cv2
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f'{path.name}.unfinished')
-    unfinished.write_bytes(cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
-    unfinished.replace(path)
+        if path.is_file():
+            readers.append(lambda path=path: decode_picture(path.read_bytes(), str(path)))
+        else:
+            source = open_source(path, option)
+            readers += [partial(source.read, key) for key in source.sizes]
+    chosen = np.random.default_rng(seed).permutation(len(readers))[:MOST_PICTURES]
+    return [readers[index]() for index in chosen]

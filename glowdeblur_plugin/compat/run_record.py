@@ -1,7 +1,6 @@
 """What a run must keep from start to end so that resuming it is exact, and its copy in the experiment's folder."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.files import write_atomically
 
 FILE_NAME = 'run.json'
 OPTION_NAMES = {
@@ -41,9 +41,7 @@ def settings_record(opt: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """Write `record` as `run.json` into `folder`, whole or not at all."""
-    temporary = folder / f'.{FILE_NAME}.tmp'
-    temporary.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
-    os.replace(temporary, folder / FILE_NAME)
+    write_atomically(folder / FILE_NAME, json.dumps(record, indent=2) + '\n')
 
 
 def read_record(folder: Path) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from glowdeblur_plugin.drawing import motion_arrows
 from glowdeblur_plugin.report import charts
 from glowdeblur_plugin.report.audit import SetAudit
-from glowdeblur_plugin.report.blur_patterns import (MAGNITUDE_BINS, MAGNITUDE_STEP, BlurPatterns, blur_lengths)
+from glowdeblur_plugin.report.blur_patterns import MAGNITUDE_BINS, MAGNITUDE_STEP, BlurPatterns, blur_lengths
 from glowdeblur_plugin.report.blur_record import PictureRecord
 from glowdeblur_plugin.report.blur_set import BlurSet
 from glowdeblur_plugin.report.structure_functions import CELL
@@ -133,8 +132,3 @@ def trade_off_picture(audits: Sequence[SetAudit], reference: str, floor: float) 
     distance = f'distance to {reference} in noise, saturation, length and direction (its own halves: {floor:.2f})'
     charts.scatter(canvas, (80, 110, 880, 490), points, (distance, 'kinds of blur'))
     return canvas
-
-
-def encode_png(picture: np.ndarray) -> bytes:
-    """The bytes of a PNG file."""
-    return cv2.imencode('.png', cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()

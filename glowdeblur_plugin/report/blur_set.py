@@ -18,7 +18,6 @@ from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import unknown_key
 from glowdeblur_plugin.report.structure_functions import CELL
 
-
 MotionOrigin = Literal['true', 'pairs', 'estimated']
 
 

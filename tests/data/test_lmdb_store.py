@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import pickle
-import time
 from pathlib import Path
 
 import lmdb

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import camera
 from glowdeblur_plugin.data.simulate.develop import Development, add_noise, demosaic, develop, mosaic
 from glowdeblur_plugin.data.simulate.domains import DOMAINS, Domain
 from glowdeblur_plugin.data.simulate.high_speed import average_frames
 from glowdeblur_plugin.data.simulate.pipeline import simulate
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 
 LIGHTS = (0.02, 0.2, 0.9)

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import homography, render, trajectory
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.domains import Domain
 from glowdeblur_plugin.data.simulate.motion import blur_tensor, covariance_of, flip_motion, flip_trajectory, trajectory_of
 from glowdeblur_plugin.data.simulate.pipeline import simulate
 from glowdeblur_plugin.data.simulate.plan import margin
+from glowdeblur_plugin.data.window import Window
 
 EDGE = 30
 SYMMETRIES = list(itertools.product([False, True], repeat=3))

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import homography, trajectory
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.domains import DOMAINS, KINDS, Domain
 from glowdeblur_plugin.data.simulate.pipeline import simulate
 from glowdeblur_plugin.data.simulate.plan import BlurPlan, draw_plan, margin
+from glowdeblur_plugin.data.window import Window
 
 
 def farthest(plan: BlurPlan, height: int, width: int) -> float:

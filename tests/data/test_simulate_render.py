@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import homography, render, trajectory
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.render import MovingLayer
+from glowdeblur_plugin.data.window import Window
 
 EDGE = 24
 WINDOW = Window(EDGE, EDGE, 40, 52)

@@ -10,7 +10,6 @@ import torch
 from torch.utils.data import default_collate
 
 from glowdeblur_plugin.data.bpp_mixture_dataset import BPPMixtureDataset
-from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.simulate import homography
 from glowdeblur_plugin.data.simulate.camera import RESPONSES
 from glowdeblur_plugin.data.simulate.develop import Development, demosaic, develop, mosaic
@@ -21,6 +20,7 @@ from glowdeblur_plugin.data.simulate.recipe import empty_recipe, recipe_of
 from glowdeblur_plugin.data.simulate.torch_develop import demosaic_batch, develop_batch, mosaic_batch
 from glowdeblur_plugin.data.simulate.torch_render import expose_batch_light, flip_batch, render_into
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
+from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.models.deblur_model import DeblurModel
 
 SIDE = 48

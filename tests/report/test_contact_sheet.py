@@ -58,7 +58,7 @@ def test_the_command_writes_the_sheet_of_all_domains(picture, tmp_path, capsys):
 
 @pytest.mark.parametrize('arguments, message', [
     (['nowhere', '--out', 's.png'], 'sharp: nowhere does not exist'),
-    (['.', '--out', 's.png'], 'sharp: no picture in .'),
+    (['.', '--out', 's.png'], 'sharp: .: holds no picture'),
     (['a.png', '--out', 's.jpg'], '--out: s.jpg must end in .png'),
     (['a.png', '--out', 's.png', '--domain', 'gopr'], "--domain: 'gopr' is not one of all, pretraining"),
     (['small', '--out', 's.png'], 'none of the 1 pictures is at least'),

@@ -99,7 +99,7 @@ def test_bad_input_is_one_line(arguments, parts, sharp_folder, tmp_path, capsys)
 def test_an_unwritable_folder_is_named(packed, tmp_path, capsys):
     (tmp_path / 'file').write_text('')
     assert cli.main(['inspect', str(packed / 'test_lq.lmdb'), '--out', str(tmp_path / 'file')]) == 2
-    assert '--out: ' in capsys.readouterr().err
+    assert f'--out: {tmp_path / "file"} is a file; give a folder' in capsys.readouterr().err
 
 
 def test_numbers_must_be_whole(capsys):

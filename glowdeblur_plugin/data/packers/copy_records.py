@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from glowdeblur_plugin.data.encodings import EncodedPicture
-from glowdeblur_plugin.data.lmdb_store import (CHECKSUM_FILE, Manifest, check_whole, read_checksums, read_manifest,
-                                               read_record, read_sizes)
+from glowdeblur_plugin.data.lmdb_store import (CHECKSUM_FILE, Manifest, check_whole, read_checksums, read_manifest, read_record,
+                                               read_sizes)
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.errors import UserError
 

@@ -8,12 +8,12 @@ import numpy as np
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.photographs import is_packed
 from glowdeblur_plugin.data.photographs import TRAIN, VALIDATION, training_photographs, validation_photographs
-from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.randomness import draw_generator
 from glowdeblur_plugin.data.simulate.domains import DOMAINS
 from glowdeblur_plugin.data.simulate.pipeline import simulate
 from glowdeblur_plugin.data.simulate.plan import margin
+from glowdeblur_plugin.data.window import Window
 
 SET, VERSION = 'photograph_pairs', 2
 STAND_IN_DOMAINS = ('realblur', 'rsblur')

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from glowdeblur_plugin.data.packers.check import Headers
 from glowdeblur_plugin.data.packers.plan import Entry
+from glowdeblur_plugin.files import write_atomically
 
 FileState = list[int]  # bytes and time of the last change in ns
 
@@ -53,9 +53,7 @@ class SourceStates:
         names = [_name(entry.key, side, number) for entry, side in damaged for number in range(len(entry.files[side]))]
         names += [name for name in _read_memory(self._memory).get('damaged', {}) if name in self._states]
         text = json.dumps({'fingerprint': self.fingerprint, 'damaged': {name: self._states[name] for name in names}})
-        temporary = self._memory.with_name(f'{self._memory.name}.new')
-        temporary.write_text(text, encoding='utf-8')
-        os.replace(temporary, self._memory)
+        write_atomically(self._memory, text)
 
     def forget(self) -> None:
         """The work is complete."""

@@ -1,7 +1,6 @@
 """Disjoint sharp and blurry halves of a paired set, for training without pairs."""
 
 import dataclasses
-import os
 import re
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from glowdeblur_plugin.data.packers.engine import Packed
 from glowdeblur_plugin.data.packers.published import is_there
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.files import write_atomically
 
 SUB_IMAGE = re.compile(r'_s\d{3,}$')
 LAST_PART = re.compile(r'_[^_]+$')
@@ -65,7 +65,7 @@ def split_unpaired(source: Path, out: Path, split: str = 'train', sharp_share: f
         details = {**manifests[side].details, 'half': half, 'sharp_share': sharp_share, 'seed': seed}
         manifest = dataclasses.replace(manifests[side], count=len(halves[half]), details=details)
         packed.append(_write(sides[side], out / f'{split}_{half}_{side}.lmdb', halves[half], manifest, progress))
-        _write_list(out / f'{split}_{half}.txt', halves[half])
+        write_atomically(out / f'{split}_{half}.txt', ''.join(f'{key}\n' for key in halves[half]))
     return packed
 
 
@@ -78,9 +78,3 @@ def _write(source: Path, target: Path, keys: list[str], manifest: Manifest, prog
         copy_records(source, keys, writer)
     progress(f'{target.name}: copied', len(keys), len(keys))
     return Packed(target, True)
-
-
-def _write_list(file: Path, keys: list[str]) -> None:
-    temporary = file.with_name(f'.{file.name}.new')
-    temporary.write_text(''.join(f'{key}\n' for key in keys), encoding='ascii')
-    os.replace(temporary, file)

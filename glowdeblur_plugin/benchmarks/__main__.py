@@ -13,7 +13,8 @@ from glowdeblur_plugin.errors import UserError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one benchmark and return the exit status: 0, or 2 after one line on stderr on bad input."""
-    parser = argparse.ArgumentParser(prog='python -m glowdeblur_plugin.benchmarks', description='Measurements beside their peers.')
+    parser = argparse.ArgumentParser(prog='python -m glowdeblur_plugin.benchmarks',
+                                     description='Measurements beside their peers.')
     names = parser.add_subparsers(required=True, metavar='name')
     data = names.add_parser('data', help='loaders against BasicSR, and the blur simulator')
     data.add_argument('--lq', type=Path, help='folder of blurry 1280x720 pictures (default: made from the sample photographs)')

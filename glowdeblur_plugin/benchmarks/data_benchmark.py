@@ -1,8 +1,8 @@
 """Loaders of random crops against BasicSR's on the same pairs, and the blur simulator.
 
-Each loader has two workers and batches of 16 pairs of 256x256 crops with flips and rotations; a round measures one after the other
-for some seconds each, and a ratio is taken within its round. The clock stops when a float32 batch in [0, 1] is in the main process:
-BasicSR's dataset gives that itself, ours sends 8-bit batches that become float there, as in our models.
+Each loader has two workers and batches of 16 pairs of 256x256 crops with flips and rotations; a round measures one after the
+other for some seconds each, and a ratio is taken within its round. The clock stops when a float32 batch in [0, 1] is in the main
+process: BasicSR's dataset gives that itself, ours sends 8-bit batches that become float there, as in our models.
 """
 
 import os
@@ -190,7 +190,8 @@ def _loaders(roots: dict[str, Path], rounds: int, seconds: float) -> dict[str, F
             say(f'round {number + 1} of {rounds}: {kind}')
             speeds[kind].append(loader.pairs_per_second(seconds))
     sizes = {kind: _bytes(roots['png' if kind == 'basicsr' else kind]) for kind in loaders}
-    figures = {f'{kind}_pairs_per_s': figure(found, f'{sizes[kind] / 2 ** 20:.0f} MiB on disk') for kind, found in speeds.items()}
+    figures = {f'{kind}_pairs_per_s': figure(found, f'{sizes[kind] / 2 ** 20:.0f} MiB on disk')
+               for kind, found in speeds.items()}
     for kind in OURS:
         for peer in ('basicsr', 'subimages'):
             figures[f'{kind}_vs_{peer}'] = figure([own / other for own, other in zip(speeds[kind], speeds[peer])])

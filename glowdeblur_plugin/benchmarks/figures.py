@@ -32,7 +32,8 @@ def table(figures: dict[str, Figure]) -> str:
     """One line a figure: name, median, spread, note."""
     width = max(map(len, figures))
     lines = [f'{"":{width}}  {"median":>10}  {"spread":>8}']
-    lines += [f'{name:{width}}  {found.median:10.4g}  {found.spread:8.3g}  {found.note}'.rstrip() for name, found in figures.items()]
+    lines += [f'{name:{width}}  {found.median:10.4g}  {found.spread:8.3g}  {found.note}'.rstrip()
+              for name, found in figures.items()]
     return '\n'.join(lines)
 
 

@@ -1,1 +1,1 @@
-"""Sub-commands of `glowdeblur`, one module each: `add` puts its parser beside the others, and what it runs prints its result."""
+"""Sub-commands of `glowdeblur`, one module each: `add` puts its parser beside the others; what it runs prints its result."""

@@ -74,7 +74,8 @@ def _add_form(parser: argparse.ArgumentParser) -> None:
     from glowdeblur_plugin.data.encodings import Encoding
 
     parser.add_argument('--out', type=Path, required=True, help='folder for <split>_lq.lmdb and <split>_gt.lmdb')
-    parser.add_argument('--encoding', choices=typing.get_args(Encoding), default='png', help='form of the records (default: png)')
+    parser.add_argument('--encoding', choices=typing.get_args(Encoding), default='png',
+                        help='form of the records (default: png)')
     parser.add_argument('--workers', type=int, metavar='N', help='processes (default: the cores)')
 
 

@@ -39,7 +39,7 @@ def cell_means(motion: np.ndarray, cell: int) -> np.ndarray:
 
 
 def encode_motion(motion: np.ndarray) -> EncodedPicture:
-    """Record of a blur tensor (3, h, w) in pixels of the picture, stored as float16; one entry a cell, see `MotionSource.cell`."""
+    """Record of a blur tensor (3, h, w) in pixels of the picture, one entry a cell (`MotionSource.cell`), stored as float16."""
     return _encode_array(motion, *motion.shape[1:])
 
 

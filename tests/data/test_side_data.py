@@ -128,7 +128,7 @@ def test_validation_may_go_without_sharp_pictures_and_training_not(folder):
 
 def test_side_data_must_cover_the_pictures_and_be_of_its_kind(folder):
     pack(folder / 'train_motion.lmdb', 'motion', {'a': smooth_motion()})
-    with pytest.raises(UserError, match='datasets:train:dataroot_motion: .*train_motion.lmdb lacks 1 of 2 pictures of .*lq, such as b'):
+    with pytest.raises(UserError, match='dataroot_motion: .*train_motion.lmdb lacks 1 of 2 pictures of .*lq, such as b'):
         PairedLMDBDataset(section(folder, 'motion'))
     wrong = section(folder, dataroot_motion=str(folder / 'train_caption.lmdb'))
     with pytest.raises(UserError, match='dataroot_motion: .*expected a packed set of motion records, found caption records'):

@@ -3,7 +3,8 @@
 All figures are our choice, after how each set was made and by eye beside it: GoPro is a plain mean of 240 fps frames, REDS of
 frames interpolated from 120 fps with compressed variants, RealBlur is hand shake in dim light, RSBlur and BSD look through a
 beam splitter, GSBlur renders smooth random camera paths in scenes with depth. `pretraining` covers them all, since broad blur
-carries over best (mean over seven test sets of a probe trained on each: GSBlur 29.9 dB, RSBlur 29.0, RealBlur 27.1). `gentle` is what minutes of training can undo.
+carries over best (mean over seven test sets of a probe trained on each, by the GLOWDeblur authors' project page: GSBlur 29.9 dB,
+RSBlur 29.0, RealBlur 27.1). `gentle` is what minutes of training can undo.
 """
 
 from dataclasses import dataclass

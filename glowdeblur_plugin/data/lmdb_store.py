@@ -109,32 +109,41 @@ def _matching_lines(file: Path, pattern: re.Pattern[str], form: str) -> Iterator
 
 
 _environments: dict[str, tuple[int, lmdb.Environment]] = {}
+_NONE: tuple[int, None] = (-1, None)
 
 
 def environment(path: Path) -> lmdb.Environment:
     """The process's one read-only environment of a packed set.
 
-    py-lmdb allows one environment a path and process, and a forked worker inherits its parent's. So they are kept by path with
-    the process that opened them; a worker closes the inherited copy and opens its own.
+    py-lmdb allows one environment a path and process, and a forked worker inherits its parent's. So they are kept by real path
+    (and, to find them fast, by the absolute path that was asked for) with the process that opened them; a worker closes the
+    inherited copy and opens its own.
 
     Raises:
         UserError: not an LMDB environment.
     """
-    real_path = os.path.realpath(path)
-    process, known = _environments.get(real_path, (None, None))
+    name = os.fspath(path)
+    process, known = _environments.get(name, _NONE)
     if process == os.getpid():
         return known
-    if known is not None:
-        known.close()
-    opened = _open(path, real_path)
-    _environments[real_path] = (os.getpid(), opened)
-    return opened
+    real_path = os.path.realpath(path)
+    process, known = _environments.get(real_path, _NONE)
+    if process != os.getpid():
+        if known is not None:
+            known.close()
+        known = _open(path, real_path)
+        _environments[real_path] = (os.getpid(), known)
+    if os.path.isabs(name):
+        _environments[name] = (os.getpid(), known)
+    return known
 
 
 def close_environment(path: Path) -> None:
     """Close this process's environment of a packed set, if it has one; the next read opens what is there by then."""
-    process, known = _environments.pop(os.path.realpath(path), (None, None))
+    process, known = _environments.get(os.path.realpath(path), _NONE)
     if process == os.getpid():
+        for name in [name for name, (_, found) in _environments.items() if found is known]:
+            del _environments[name]
         known.close()
 
 
@@ -145,7 +154,7 @@ def check_whole(path: Path) -> None:
         UserError: not an LMDB environment, or one that was cut short (reading it would kill the process).
     """
     real_path = os.path.realpath(path)
-    process, _ = _environments.get(real_path, (None, None))
+    process, _ = _environments.get(real_path, _NONE)
     if process == os.getpid():
         return
     with _open(path, real_path) as opened:

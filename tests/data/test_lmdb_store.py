@@ -117,6 +117,16 @@ def test_a_set_is_replaced_as_a_whole(tmp_path):
     assert list(LmdbSource(root).sizes) == ['only', 'p0'] and read_manifest(root).count == 2
 
 
+def test_a_set_under_two_names_is_opened_once_and_both_see_a_new_one(tmp_path):
+    root = pack(tmp_path / 'a.lmdb', pictures(seed=1))
+    (tmp_path / 'link.lmdb').symlink_to(root)
+    sources = [LmdbSource(path) for path in (root, tmp_path / 'link.lmdb')]
+    assert lmdb_store.environment(sources[0].root) is lmdb_store.environment(sources[1].root)
+    pack(root, pictures(seed=2))
+    for source in sources:
+        np.testing.assert_array_equal(source.read('p1', Window(0, 0, 20, 31)), pictures(seed=2)['p1'][:20])
+
+
 def test_what_a_killed_writer_left_goes_when_the_set_is_packed_again(tmp_path):
     (tmp_path / '.a.lmdb.partial').mkdir()
     (tmp_path / '.a.lmdb.partial' / 'data.mdb').write_bytes(b'torn')

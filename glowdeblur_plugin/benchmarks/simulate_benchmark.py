@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -10,10 +10,12 @@ import torch
 
 from glowdeblur_plugin.benchmarks.figures import Figure, figure
 from glowdeblur_plugin.data.photographs import training_photographs
+from glowdeblur_plugin.data.simulate import trajectory
 from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.develop import Development
+from glowdeblur_plugin.data.simulate.domains import DOMAINS
 from glowdeblur_plugin.data.simulate.pipeline import layer_covers, render_plan, surroundings
-from glowdeblur_plugin.data.simulate.plan import BlurPlan
+from glowdeblur_plugin.data.simulate.plan import BlurPlan, draw_plan, margin
 from glowdeblur_plugin.data.simulate.recipe import Recipe, recipe_of
 from glowdeblur_plugin.data.simulate.scene import MIRRORED, UPSIDE_DOWN, Layer
 from glowdeblur_plugin.data.simulate.torch_render import render_batch
@@ -32,13 +34,16 @@ def measure_simulator() -> dict[str, Figure]:
 
     Returns:
         over five rounds: `simulate_plane_per_s_core` for a shaken camera before a flat scene, `simulate_layers_per_s_core` with
-        two layers, each a quarter of the frame.
+        two layers, each a quarter of the frame; `simulate_pretraining_per_s_core` for what the domain `pretraining` draws, with
+        the drawing and as many sub-frames as each draw needs.
     """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    plane, layers = ([simulator_plan(number, seed) for seed in range(PICTURES)] for number in (0, 2))
     try:
-        return {f'simulate_{name}_per_s_core': _rounds(layers, note) for name, layers, note in
-                (('plane', 0, 'goal 50'), ('layers', 2, 'goal 20'))}
+        return {'simulate_plane_per_s_core': _rounds(lambda: plane, 'goal 50'),
+                'simulate_layers_per_s_core': _rounds(lambda: layers, 'goal 20'),
+                'simulate_pretraining_per_s_core': _rounds(_pretraining_plans)}
     finally:
         cv2.setNumThreads(threads)
 
@@ -74,28 +79,34 @@ def simulator_plan(layers: int, seed: int) -> BlurPlan:
     rng = np.random.default_rng(seed)
     depths = [1.0, 0.8, 0.6][:1 + layers]
     path = draw_camera(LENGTH, False, depths[-1], 0.3, SIDE, SIDE, rng)
-    background, *motions = (path.motion(depth, FRAMES) for depth in depths)
+    instants = trajectory.straight(FRAMES)
+    background, *motions = (path.motion(depth, instants) for depth in depths)
     covering = tuple(Layer(motion, QUARTER + [side * SIDE / 4, 0], content)
                      for motion, side, content in zip(motions, (-1, 1), (MIRRORED, UPSIDE_DOWN)))
-    return BlurPlan('shake', LENGTH, background, covering, 0.0, 2.0, Development('srgb', 0.01, 0.03, seed, False, 90), EDGE)
+    return BlurPlan('shake', LENGTH, background, covering, np.diff(instants), 0.0, 2.0,
+                    Development('srgb', 0.01, 0.03, seed, False, 90), EDGE)
 
 
-def _rounds(layers: int, note: str) -> Figure:
-    _pictures_per_second(layers)
-    return figure([_pictures_per_second(layers) for _ in range(ROUNDS)], note)
+def _rounds(plans: Callable[[], Iterable[BlurPlan]], note: str = '') -> Figure:
+    _pictures_per_second(plans())
+    return figure([_pictures_per_second(plans()) for _ in range(ROUNDS)], note)
 
 
-def _pictures_per_second(layers: int) -> float:
-    photographs, window = _photographs(), Window(EDGE, EDGE, SIDE, SIDE)
-    plans = [simulator_plan(layers, seed) for seed in range(PICTURES)]
+def _pictures_per_second(plans: Iterable[BlurPlan]) -> float:
+    photographs = _photographs()
     start = time.perf_counter()
     for plan, picture in zip(plans, itertools.cycle(photographs)):
-        render_plan(picture, window, plan)
+        render_plan(picture, Window(plan.edge, plan.edge, SIDE, SIDE), plan)
     return PICTURES / (time.perf_counter() - start)
 
 
+def _pretraining_plans() -> Iterator[BlurPlan]:
+    rng = np.random.default_rng(0)
+    return (draw_plan(DOMAINS['pretraining'], SIDE, SIDE, rng) for _ in range(PICTURES))
+
+
 def _photographs() -> list[np.ndarray]:
-    side = SIDE + 2 * EDGE
+    side = SIDE + 2 * max(EDGE, margin(DOMAINS['pretraining']))
     return [picture[:side, :side] for picture in training_photographs().values() if min(picture.shape[:2]) >= side]
 
 

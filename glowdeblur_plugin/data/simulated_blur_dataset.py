@@ -25,7 +25,7 @@ from glowdeblur_plugin.options import Between, unknown_key
 
 Range = Annotated[tuple[float, float], Between(0)]
 Chance = Annotated[float, Between(0, 1)]
-LONGEST_BLUR = 200
+LONGEST_BLUR = 100
 DOMAIN_KEYS = ('kinds', 'blur_length', 'noise', 'bayer', 'rolling_shutter', 'jpeg')
 
 

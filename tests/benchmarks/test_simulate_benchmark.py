@@ -25,5 +25,5 @@ def test_rates_are_pictures_by_the_clock(monkeypatch):
     ticks = iter(np.arange(0, 100, 0.5))
     monkeypatch.setattr(simulate_benchmark.time, 'perf_counter', lambda: next(ticks))
     rows = simulate_benchmark.measure_simulator()
-    assert list(rows) == ['simulate_plane_per_s_core', 'simulate_layers_per_s_core']
+    assert list(rows) == [f'simulate_{name}_per_s_core' for name in ('plane', 'layers', 'pretraining')]
     assert all((found.median, found.spread) == (4.0, 0.0) for found in rows.values())

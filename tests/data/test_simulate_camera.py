@@ -138,12 +138,6 @@ def test_high_speed_frames_average_by_the_gopro_recipe():
         np.testing.assert_array_equal(gt, frames[3])
 
 
-def test_high_speed_frames_take_the_noise_of_a_development():
-    frames = [np.full((200, 200, 3), 128, np.uint8)] * 3
-    lq, gt = average_frames(frames, 'none', Development('none', noise=0.02))
-    assert lq.std() == pytest.approx(255 * 0.02 * np.sqrt(128 / 255), rel=0.05) and (gt == 128).all()
-
-
 @pytest.mark.parametrize('sizes, message', [([8] * 4, 'odd number of frames.*found 4'), ([8, 8, 9], 'differ in size'),
                                             ([], 'found 0')])
 def test_high_speed_frames_that_make_no_exposure_are_refused(sizes, message):

@@ -5,39 +5,36 @@ import itertools
 import cv2
 import numpy as np
 import pytest
+from exposures import evenly, positions_at, shaken
 
 from glowdeblur_plugin.data.simulate import homography, render, trajectory
-from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.domains import Domain
 from glowdeblur_plugin.data.simulate.motion import blur_tensor, covariance_of, flip_motion, flip_trajectory, trajectory_of
 from glowdeblur_plugin.data.simulate.pipeline import simulate
 from glowdeblur_plugin.data.simulate.plan import margin
+from glowdeblur_plugin.data.simulate.scene import Bounds, flat_scene
 from glowdeblur_plugin.data.window import Window
 
 EDGE = 30
 SYMMETRIES = list(itertools.product([False, True], repeat=3))
 
 
-def motion_of(nodes: np.ndarray, height: int, width: int) -> np.ndarray:
-    return blur_tensor(*covariance_of(nodes, height, width))
+def motion_of(nodes: np.ndarray, height: int, width: int, weights: np.ndarray | None = None) -> np.ndarray:
+    return blur_tensor(*covariance_of(nodes, evenly(nodes) if weights is None else weights, height, width))
 
 
 def shift(x: list[float] | np.ndarray, y: list[float] | np.ndarray) -> np.ndarray:
     return homography.translation(np.stack([x, y], axis=1))
 
 
-def shaken(seed: int, height: int, width: int, count: int = 13) -> np.ndarray:
-    return draw_camera(12, False, 1.0, 0.8, height, width, np.random.default_rng(seed)).motion(1.0, count)
-
-
 def tensor(length: float, minor: float, angle: float) -> list[float]:
     return [(length - minor) * np.cos(2 * angle), (length - minor) * np.sin(2 * angle), minor]
 
 
-def dense_tensor(x: np.ndarray, y: np.ndarray) -> list[float]:
+def dense_tensor(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> list[float]:
     """Blur tensor of positions (K + 1) walked densely in float64, by the eigenvectors of their covariance."""
-    times, nodes = np.linspace(0, len(x) - 1, 20001), np.arange(len(x))
-    variances, directions = np.linalg.eigh(np.cov(np.interp(times, nodes, x), np.interp(times, nodes, y)))
+    times = np.linspace(0, 1, 40001)
+    variances, directions = np.linalg.eigh(np.cov(*(positions_at(axis, weights, times) for axis in (x, y))))
     minor, length = np.sqrt(12 * np.maximum(variances, 0))
     return tensor(length, minor, np.arctan2(*directions[::-1, 1]))
 
@@ -84,20 +81,28 @@ def test_a_zoom_is_straight_towards_its_centre_and_as_long_as_the_radius_says():
 @pytest.mark.parametrize('seed', range(4))
 def test_camera_motion_equals_a_dense_walk_over_every_point(seed):
     height, width = 60, 90
-    nodes = shaken(seed, height, width)
-    motion = motion_of(nodes, height, width)
+    nodes, weights = shaken(seed, height, width)
+    assert weights.max() > 3 * weights.min(), 'uneven in time'
+    motion = motion_of(nodes, height, width, weights)
     for row, column in ((0, 0), (59, 89), (4, 71), (30, 45)):
         x, y = homography.positions(nodes, np.array([column - (width - 1) / 2]), np.array([row - (height - 1) / 2]))
-        np.testing.assert_allclose(motion[:, row, column], dense_tensor(x[:, 0], y[:, 0]), atol=2e-3)
+        np.testing.assert_allclose(motion[:, row, column], dense_tensor(x[:, 0], y[:, 0], weights), atol=2e-3)
+
+
+def rolled(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Motion and weights of every row of a shaken picture."""
+    domain = Domain({'shake': 1}, (12, 12), (0, 0), rolling_shutter=1.0, readout=(0.8, 0.8))
+    scene = flat_scene('shake', 12, domain, Bounds(height, width, 40), np.random.default_rng(5))
+    return scene.background, scene.weights
 
 
 def test_every_row_of_a_rolling_shutter_has_the_motion_of_its_own_time():
     height, width = 7, 50  # as many rows as grid points, which must not be taken for these
-    nodes = homography.rows_of_rolling_shutter(shaken(5, height, width, 45), 0.8, height, 15)
-    motion = motion_of(nodes, height, width)
+    nodes, weights = rolled(height, width)
+    motion = motion_of(nodes, height, width, weights)
     for row, column in ((0, 3), (6, 49), (2, 20)):
         x, y = homography.positions(nodes[:, row], np.array([column - (width - 1) / 2]), np.array([row - (height - 1) / 2]))
-        np.testing.assert_allclose(motion[:, row, column], dense_tensor(x[:, 0], y[:, 0]), atol=2e-3)
+        np.testing.assert_allclose(motion[:, row, column], dense_tensor(x[:, 0], y[:, 0], weights[:, row]), atol=2e-3)
     assert np.abs(motion[:, 0, 0] - motion[:, 6, 0]).max() > 0.1
 
 
@@ -108,17 +113,18 @@ def test_sub_frames_at_the_mid_points_are_shorter_by_the_stated_factor(count):
     assert np.sqrt(12) * middles.std() == pytest.approx(20 * np.sqrt(1 - 1 / count ** 2), rel=1e-9)
 
 
-def test_trajectory_says_where_every_point_is_at_each_time():
+@pytest.mark.parametrize('motion', [shaken, rolled], ids=['global shutter', 'rolling shutter'])
+def test_trajectory_says_where_every_point_is_at_each_time(motion):
     height, width, points = 31, 47, 5
-    nodes = shaken(2, height, width, 12 + 1)
-    offsets = trajectory_of(nodes, height, width, points)
+    nodes, weights = motion(height, width) if motion is rolled else motion(2, height, width)
+    offsets = trajectory_of(nodes, weights, height, width, points)
     assert offsets.shape == (2 * points, height, width) and offsets.dtype == np.float32
     for row, column in ((0, 0), (30, 46), (11, 20)):
         u, v = column - (width - 1) / 2, row - (height - 1) / 2
-        x, y = (axis[:, 0] for axis in homography.positions(nodes, np.array([u]), np.array([v])))
-        times = np.linspace(0, len(nodes) - 1, points)
-        expected = np.stack([np.interp(times, np.arange(len(nodes)), axis) - own for axis, own in ((x, u), (y, v))], axis=1)
-        np.testing.assert_allclose(offsets[:, row, column], expected.ravel(), atol=1e-3)
+        own_nodes, own_weights = (nodes, weights) if weights.ndim == 1 else (nodes[:, row], weights[:, row])
+        path = (axis[:, 0] for axis in homography.positions(own_nodes, np.array([u]), np.array([v])))
+        expected = [positions_at(axis, own_weights, np.linspace(0, 1, points)) - own for axis, own in zip(path, (u, v))]
+        np.testing.assert_allclose(offsets[:, row, column], np.stack(expected, axis=1).ravel(), atol=1e-3)
 
 
 def flipped_motion(nodes: np.ndarray, horizontal: bool, vertical: bool, transpose: bool) -> np.ndarray:
@@ -137,16 +143,16 @@ def flipped(picture: np.ndarray, horizontal: bool, vertical: bool, transpose: bo
 def test_blur_of_a_flipped_picture_is_the_flipped_blur_with_the_flipped_motion(symmetry):
     height, width = 30, 44
     noise = np.random.default_rng(0).random((height + 2 * EDGE, width + 2 * EDGE, 4)).astype(np.float32)
-    picture, nodes = cv2.GaussianBlur(noise, (0, 0), 2) * 4 - 1.5, shaken(1, height, width)
+    picture, (nodes, weights) = cv2.GaussianBlur(noise, (0, 0), 2) * 4 - 1.5, shaken(1, height, width)
     moved = flipped_motion(nodes, *symmetry)
     window = Window(EDGE, EDGE, *((width, height) if symmetry[2] else (height, width)))
-    np.testing.assert_allclose(render.average(flipped(picture, *symmetry), moved, window),
-                               flipped(render.average(picture, nodes, Window(EDGE, EDGE, height, width)), *symmetry),
+    np.testing.assert_allclose(render.average(flipped(picture, *symmetry), moved, weights, window),
+                               flipped(render.average(picture, nodes, weights, Window(EDGE, EDGE, height, width)), *symmetry),
                                atol=2e-3 if cv2.__version__.startswith('4') else 2e-5)
-    np.testing.assert_allclose(motion_of(moved, window.height, window.width),
-                               flip_motion(motion_of(nodes, height, width), *symmetry), atol=1e-4)
-    np.testing.assert_allclose(trajectory_of(moved, window.height, window.width, 4),
-                               flip_trajectory(trajectory_of(nodes, height, width, 4), *symmetry), atol=1e-4)
+    np.testing.assert_allclose(motion_of(moved, window.height, window.width, weights),
+                               flip_motion(motion_of(nodes, height, width, weights), *symmetry), atol=1e-4)
+    np.testing.assert_allclose(trajectory_of(moved, weights, window.height, window.width, 4),
+                               flip_trajectory(trajectory_of(nodes, weights, height, width, 4), *symmetry), atol=1e-4)
 
 
 def sample_of(kind: str, length: float, seed: int = 0, **changes):

@@ -10,6 +10,7 @@ from glowdeblur_plugin.data.simulate.camera_path import draw_camera
 from glowdeblur_plugin.data.simulate.domains import DOMAINS, KINDS, Domain
 from glowdeblur_plugin.data.simulate.pipeline import simulate
 from glowdeblur_plugin.data.simulate.plan import BlurPlan, draw_plan, margin
+from glowdeblur_plugin.data.simulate.scene import FINE
 from glowdeblur_plugin.data.window import Window
 
 
@@ -74,6 +75,45 @@ def test_motion_that_would_look_beyond_the_margin_is_made_smaller(kind, rolling)
     assert 0.9 * 60 < max(dense) <= 60
 
 
+def largest_step(motion: np.ndarray, height: int, width: int) -> float:
+    """Farthest that any corner, with a rolling shutter any row's end, goes from one sub-frame to the next, in pixels."""
+    frames = homography.sub_frames(motion)
+    if frames.ndim == 4:
+        frames = frames[:, [0, 0, -1, -1]]
+    x, y = homography.positions(frames, *homography.corners(height, width).T)
+    return float(np.hypot(np.diff(x, axis=0), np.diff(y, axis=0)).max(initial=0))
+
+
+@pytest.mark.parametrize('length', [None, 100])
+@pytest.mark.parametrize('name', DOMAINS)
+def test_lights_leave_lines_and_no_dots(name, length):
+    """No point jumps further than a pixel or so between two sub-frames, and all of them together last the exposure."""
+    domain, rng = DOMAINS[name], np.random.default_rng(1)
+    if length is not None:
+        domain = dataclasses.replace(domain, blur_length=(length, length))
+    for _ in range(60 if length is None else 25):
+        plan = draw_plan(domain, 96, 128, rng)
+        np.testing.assert_allclose(plan.weights.sum(axis=0), 1, rtol=1e-9)
+        assert plan.weights.min() > 0
+        for motion in (plan.background, *(layer.motion for layer in plan.layers)):
+            assert motion.shape[:-2] == (len(plan.weights) + 1, *plan.weights.shape[1:])
+            assert largest_step(motion, 96, 128) < (1.2 if length is None else 1.8)
+
+
+def test_instants_are_even_in_the_way_and_the_middle_lies_at_the_centre():
+    ways = np.full(65, 0.1)
+    ways[40:50] = 3
+    instants = trajectory.instants_along(ways)
+    place = np.interp(instants, FINE, np.concatenate([[0], np.cumsum(ways)]))
+    assert instants[0] == -0.5 and instants[-1] == 0.5 and (np.diff(instants) > 0).all()
+    assert np.diff(place).max() < 1.01 and len(instants) % 2 == 0
+    middle = len(instants) // 2
+    assert instants[middle - 1] == -instants[middle] and instants[middle] <= 0.5 / 65
+    # What the fast tenth of the time covers weighs a tenth of the exposure.
+    inside = (instants[:-1] > FINE[40] - 1e-6) & (instants[1:] < FINE[50] + 1e-6)
+    assert inside.sum() >= 29 and np.diff(instants)[inside].sum() == pytest.approx(10 / 65, rel=0.05)
+
+
 def test_a_window_without_its_margin_is_refused():
     with pytest.raises(ValueError, match='pixels around it'):
         simulate(np.zeros((90, 90, 3), np.uint8), Window(2, 2, 40, 40), DOMAINS['gopro'], np.random.default_rng(0))
@@ -89,8 +129,8 @@ def test_every_kind_of_a_domain_is_drawn_by_its_weight():
     assert np.mean([plan.development.jpeg_quality is not None for plan in plans]) == pytest.approx(domain.jpeg, abs=0.05)
 
 
-def middle_length(motion: np.ndarray) -> float:
-    return trajectory.blur_length(np.concatenate(homography.positions(motion, np.zeros(1), np.zeros(1)), axis=1))
+def middle_length(motion: np.ndarray, weights: np.ndarray) -> float:
+    return trajectory.blur_length(np.concatenate(homography.positions(motion, np.zeros(1), np.zeros(1)), axis=1), weights)
 
 
 @pytest.mark.parametrize('kind', ['shake', 'spline', 'linear', 'parallax', 'object'])
@@ -100,7 +140,7 @@ def test_the_drawn_length_is_that_of_what_moves_most(kind):
         plan = draw_plan(Domain({kind: 1}, (13, 13), (0, 0), rotation=0.0 if kind == 'object' else 0.4), 200, 300, rng)
         motions = [layer.motion for layer in plan.layers] if kind == 'object' else [plan.background, *(
             layer.motion for layer in plan.layers)]
-        assert max(map(middle_length, motions)) == pytest.approx(13, rel=2e-3)
+        assert max(middle_length(motion, plan.weights) for motion in motions) == pytest.approx(13, rel=2e-3)
 
 
 @pytest.mark.parametrize('kind', ['zoom', 'rotation'])
@@ -116,7 +156,7 @@ def test_zoom_and_rotation_have_the_drawn_length_in_the_farthest_corner(kind):
 @pytest.mark.parametrize('smooth', [False, True])
 def test_camera_paths_stay_near_and_are_never_the_same(smooth):
     rng = np.random.default_rng(0)
-    motions = [draw_camera(20, smooth, 1.0, 0.3, 256, 256, rng).motion(1.0) for _ in range(150)]
+    motions = [draw_camera(20, smooth, 1.0, 0.3, 256, 256, rng).motion(1.0, FINE) for _ in range(150)]
     places = [np.concatenate(homography.positions(motion, np.zeros(1), np.zeros(1)), axis=1) for motion in motions]
     for path in places:
         np.testing.assert_allclose(path[32] + path[33], 0, atol=1e-6)

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from exposures import evenly, shaken
 from scipy import ndimage
 
 from glowdeblur_plugin.data.simulate import homography, render, trajectory
@@ -22,9 +23,10 @@ def picture() -> np.ndarray:
     return cv2.GaussianBlur(noise, (0, 0), 2) * 4 - 1.5
 
 
-def shaken(seed: int = 3, length: float = 12.0, rotation: float = 0.5, count: int = 15) -> np.ndarray:
-    path = draw_camera(length, False, 1.0, rotation, WINDOW.height, WINDOW.width, np.random.default_rng(seed))
-    return path.motion(1.0, count)
+def average(picture: np.ndarray, motion: np.ndarray, window: Window = WINDOW,
+            layers: tuple[MovingLayer, ...] = ()) -> np.ndarray:
+    """`render.average` of sub-frames that last equally long."""
+    return render.average(picture, motion, evenly(motion), window, layers)
 
 
 def line(step: np.ndarray, count: int) -> np.ndarray:
@@ -52,20 +54,21 @@ def test_uniform_translation_is_convolution_with_the_line(picture, direction):
         column, row = int(x), int(y)
         kernel[row:row + 2, column:column + 2] += np.outer([1 - y + row, y - row], [1 - x + column, x - column]) / count
     expected = ndimage.convolve(picture.astype(np.float64), kernel[..., None])
-    np.testing.assert_allclose(render.average(picture, line(step, count), WINDOW), WINDOW.cut(expected), atol=2e-6)
+    np.testing.assert_allclose(average(picture, line(step, count)), WINDOW.cut(expected), atol=2e-6)
 
 
 @pytest.mark.parametrize('seed', range(3))
 def test_camera_motion_equals_a_float64_reference(picture, seed):
-    motion = shaken(seed)
-    expected = np.mean([seen(picture, frame) for frame in homography.sub_frames(motion)], axis=0)
+    motion, weights = shaken(seed, WINDOW.height, WINDOW.width)
+    frames = [seen(picture, frame) for frame in homography.sub_frames(motion)]
     tolerance = 1e-2 if SNAPPING else 2e-5
-    np.testing.assert_allclose(render.average(picture, motion, WINDOW), expected, atol=tolerance)
+    np.testing.assert_allclose(render.average(picture, motion, weights, WINDOW), np.average(frames, axis=0, weights=weights),
+                               atol=tolerance)
 
 
 def frame_at(picture: np.ndarray, matrix: np.ndarray, window: Window) -> np.ndarray:
     """The window as seen at `matrix`: three sub-frames, of which the middle one is the sharp picture."""
-    return (3 * render.average(picture, np.stack([matrix] * 4), window) - window.cut(picture)) / 2
+    return (3 * average(picture, np.stack([matrix] * 4), window) - window.cut(picture)) / 2
 
 
 @pytest.mark.parametrize('shift', [0.01, 0.333, 0.5])
@@ -92,17 +95,18 @@ def test_light_is_kept():
     picture = np.zeros((WINDOW.height + 2 * EDGE, WINDOW.width + 2 * EDGE, 4), np.float32)
     picture[EDGE + 18:EDGE + 22, EDGE + 22:EDGE + 30] = np.random.default_rng(0).random((4, 8, 4)) * 5
     light = picture.sum(axis=(0, 1), dtype=np.float64)
-    wander = homography.translation(np.concatenate(homography.positions(shaken(), np.zeros(1), np.zeros(1)), axis=1))
+    nodes, weights = shaken(3, WINDOW.height, WINDOW.width)
+    wander = homography.translation(np.concatenate(homography.positions(nodes, np.zeros(1), np.zeros(1)), axis=1))
     turn = homography.centred(homography.similarity(0.8 * trajectory.straight(15), np.ones(16), np.array([0.0, 15.0])))
-    for blurry, tolerance in ((render.average(picture, wander, WINDOW), 1e-5), (render.average(picture, turn, WINDOW), 1e-2),
+    for blurry, tolerance in ((render.average(picture, wander, weights, WINDOW), 1e-5), (average(picture, turn), 1e-2),
                               (render.defocus(picture, 6.3, WINDOW), 1e-5)):
         np.testing.assert_allclose(blurry.sum(axis=(0, 1), dtype=np.float64), light, rtol=tolerance)
         assert blurry.max() < 0.8 * picture.max()
 
 
 def test_the_way_back_blurs_alike(picture):
-    motion = shaken()
-    forth, back = (render.average(picture, nodes, WINDOW) for nodes in (motion, motion[::-1]))
+    motion, weights = shaken(3, WINDOW.height, WINDOW.width)
+    forth, back = (render.average(picture, motion[::way], weights[::way], WINDOW) for way in (1, -1))
     np.testing.assert_allclose(back, forth, atol=2e-6)
 
 
@@ -123,7 +127,7 @@ def test_layers_are_composited_in_each_sub_frame(picture, background_step):
             frame = moved if frame is None else moved + (1 - moved[..., 3:]) * frame
         expected += frame / count
     layers = tuple(MovingLayer(content, line(step, count)) for content, step in zip((far, near), steps[1:]))
-    found = render.average(picture, line(steps[0], count), WINDOW, layers)
+    found = average(picture, line(steps[0], count), layers=layers)
     np.testing.assert_allclose(found, WINDOW.cut(expected), atol=3e-6)
 
 
@@ -131,32 +135,49 @@ def test_a_layer_out_of_sight_changes_nothing(picture):
     layer = np.zeros_like(picture)
     layer[2:8, 2:8] = 1
     motion = line((0.2, 0), 7)
-    np.testing.assert_array_equal(render.average(picture, motion, WINDOW, (MovingLayer(layer, motion),)),
-                                  render.average(picture, motion, WINDOW))
+    np.testing.assert_array_equal(average(picture, motion, layers=(MovingLayer(layer, motion),)), average(picture, motion))
+
+
+def rolled(readout: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A camera's motion at 66 nodes over the time of all rows, and the motion and weights of every row."""
+    height, width = WINDOW.height, WINDOW.width
+    path = draw_camera(12, False, 1.0, 0.8, height, width, np.random.default_rng(3))
+    nodes = path.motion(1.0, trajectory.straight(trajectory.WALK_STEPS))
+    centres = readout * ((np.arange(height) + 0.5) / height - 0.5) / (1 + readout)
+    ways = np.hypot(*np.diff(nodes[:, :2, 2], axis=0).T)
+    instants = trajectory.instants_along(ways, centres, 1 / (1 + readout))
+    return nodes, homography.rows_of_rolling_shutter(nodes, instants), np.diff(instants, axis=0) * (1 + readout)
 
 
 @pytest.mark.parametrize('readout', [0.3, 1.0])
 def test_every_row_of_a_rolling_shutter_sees_its_own_time(picture, readout):
-    """Against float64 rows, each rendered from the camera's path over the row's own exposure, about its own centre."""
-    count, nodes = 15, shaken(count=45)
-    motion = homography.rows_of_rolling_shutter(nodes, readout, WINDOW.height, count)
+    """Against float64 rows, each rendered at 2001 even instants of the row's own exposure, seen from its own centre."""
+    nodes, motion, weights = rolled(readout)
+    found = render.average(picture, motion, weights, WINDOW)
     times = np.linspace(-(1 + readout) / 2, (1 + readout) / 2, len(nodes))
-    found = render.average(picture, motion, WINDOW)
     for row in (0, 13, WINDOW.height - 1):
         centre = readout * ((row + 0.5) / WINDOW.height - 0.5)
-        instants = centre + np.linspace(-0.5, 0.5, count + 1)
+        instants = np.append(centre + (np.arange(2001) + 0.5) / 2001 - 0.5, centre)
         path = np.stack([np.interp(instants, times, nodes[:, i, j]) for i in range(3) for j in range(3)], axis=1)
         path = path.reshape(-1, 3, 3)
-        path = path @ np.linalg.inv((path[count // 2] + path[count // 2 + 1]) / 2)
-        path /= path[:, 2:, 2:]
-        expected = np.mean([seen(picture, frame, row)[0] for frame in (path[1:] + path[:-1]) / 2], axis=0)
-        np.testing.assert_allclose(found[row], expected, atol=2e-2 if SNAPPING else 1e-4)
+        frames = path[:-1] @ np.linalg.inv(path[-1])
+        expected = np.mean([seen(picture, frame, row)[0] for frame in frames], axis=0)
+        np.testing.assert_allclose(found[row], expected, atol=2e-2)
+
+
+def test_rows_seen_by_a_rolling_shutter_are_those_of_a_float64_reference(picture):
+    _, motion, weights = rolled(0.5)
+    found = render.average(picture, motion, weights, WINDOW)
+    for row in (0, 13, WINDOW.height - 1):
+        frames = [seen(picture, frame, row)[0] for frame in homography.sub_frames(motion)[:, row]]
+        np.testing.assert_allclose(found[row], np.average(frames, axis=0, weights=weights[:, row]),
+                                   atol=2e-2 if SNAPPING else 1e-4)
 
 
 def test_without_read_out_time_a_rolling_shutter_is_a_global_one(picture):
-    nodes = shaken()
-    rows = homography.rows_of_rolling_shutter(nodes, 0.0, WINDOW.height, len(nodes) - 1)
-    np.testing.assert_allclose(render.average(picture, rows, WINDOW), render.average(picture, nodes, WINDOW), atol=1e-4)
+    _, rows, weights = rolled(0.0)
+    np.testing.assert_allclose(render.average(picture, rows, weights, WINDOW),
+                               render.average(picture, rows[:, 0], weights[:, 0], WINDOW), atol=1e-4)
 
 
 def test_a_disk_has_the_stated_spread():

@@ -190,7 +190,7 @@ def test_validation_always_renders_in_the_worker(photographs):
 
 
 def test_a_rolling_shutter_has_no_recipe():
-    nodes = homography.rows_of_rolling_shutter(homography.still(3), 0.5, SIDE, 3)
-    plan = BlurPlan('shake', 0.0, nodes, (), 0.0, 1.0, Development('srgb'), 4)
+    nodes = homography.rows_of_rolling_shutter(homography.still(3), np.tile(np.linspace(-0.5, 0.5, 4)[:, None], SIDE))
+    plan = BlurPlan('shake', 0.0, nodes, (), np.full((3, SIDE), 1 / 3), 0.0, 1.0, Development('srgb'), 4)
     with pytest.raises(ValueError, match='rolling shutter'):
         recipe_of(plan, np.zeros((SIDE + 8, SIDE + 8, 3), np.uint8), [], (False, False, False), SIDE + 8)

@@ -23,9 +23,9 @@ class CameraPath:
     poses: np.ndarray
     focal_length: float
 
-    def motion(self, depth: float, count: int = trajectory.WALK_STEPS) -> np.ndarray:
-        """Motion (count + 1, 3, 3) of a plane at `depth`."""
-        poses = trajectory.resampled(self.poses, count)
+    def motion(self, depth: float, instants: np.ndarray) -> np.ndarray:
+        """Motion (K + 1, 3, 3) of a plane at `depth` with nodes at `instants` (K + 1), see `trajectory`."""
+        poses = trajectory.at_instants(self.poses, instants)
         return homography.centred(homography.camera_motion(poses, self.focal_length, depth))
 
     def scaled(self, factor: float) -> 'CameraPath':

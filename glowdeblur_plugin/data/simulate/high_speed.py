@@ -4,22 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glowdeblur_plugin.data.simulate.camera import Response, linear_table
-from glowdeblur_plugin.data.simulate.develop import Development, develop
+from glowdeblur_plugin.data.simulate.camera import Response, expose, linear_table
 from glowdeblur_plugin.errors import UserError
 
 
-def average_frames(frames: Sequence[np.ndarray], response: Response,
-                   development: Development | None = None) -> tuple[np.ndarray, np.ndarray]:
+def average_frames(frames: Sequence[np.ndarray], response: Response) -> tuple[np.ndarray, np.ndarray]:
     """The picture of an exposure as long as all the frames, and the frame at its centre.
 
-    The frames are averaged in linear light and developed; without noise and JPEG this is the recipe of the GoPro set (Nah et
-    al., CVPR 2017): 255 mean((I / 255)^2.2)^(1 / 2.2) for its gamma version (`gamma22`), a plain mean for the other (`none`).
+    The frames are averaged in linear light, the recipe of the GoPro set (Nah et al., CVPR 2017): 255 mean((I / 255)^2.2)^(1 /
+    2.2) for its gamma version (`gamma22`), a plain mean for the other (`none`).
 
     Args:
         frames: consecutive frames, uint8 RGB (H, W, 3) of one size; an odd number, so that one lies at the centre.
-        response: through which the frames were taken.
-        development: noise, JPEG and the response of the new picture; by default `response` alone.
+        response: through which the frames were taken, and the new picture is.
 
     Returns:
         lq and gt, uint8 RGB (H, W, 3).
@@ -36,4 +33,4 @@ def average_frames(frames: Sequence[np.ndarray], response: Response,
     total = np.zeros(sizes[0], np.float32)
     for frame in frames:
         total += table[frame]
-    return develop(total / np.float32(len(frames)), development or Development(response)), frames[len(frames) // 2]
+    return expose(total / np.float32(len(frames)), response), frames[len(frames) // 2]

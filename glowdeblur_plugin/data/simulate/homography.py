@@ -1,14 +1,12 @@
 """Motion as homographies: from the pixels of the sharp picture to their places at an instant of the exposure.
 
-Motion over an exposure is float64 (K + 1, 3, 3): one homography at each of K + 1 nodes equally spaced in time, its last entry
-1, in pixels from the middle of the window (x to the right, y downwards). Between nodes a point moves straight and evenly, and
+Motion over an exposure is float64 (K + 1, 3, 3): one homography at each of K + 1 nodes, see `trajectory`, its last entry 1, in
+pixels from the middle of the window (x to the right, y downwards). Between nodes a point moves straight and evenly, and
 sub-frame k shows the middle of segment k. K is odd and the middle sub-frame is the identity: there the sharp picture was taken.
 With a rolling shutter every row has homographies of its own, (K + 1, H, 3, 3).
 """
 
 import numpy as np
-
-from glowdeblur_plugin.data.simulate.trajectory import straight
 
 
 def still(count: int = 1) -> np.ndarray:
@@ -68,19 +66,17 @@ def sub_frames(nodes: np.ndarray) -> np.ndarray:
     return frames
 
 
-def rows_of_rolling_shutter(nodes: np.ndarray, readout: float, height: int, count: int) -> np.ndarray:
-    """Motion of every row, (count + 1, height, 3, 3): row y sees the motion at time t + readout (y / height - 1/2).
+def rows_of_rolling_shutter(nodes: np.ndarray, instants: np.ndarray) -> np.ndarray:
+    """Motion of every row, (K + 1, H, 3, 3), at the row's own instants.
 
     The sharp picture is taken to be what the same shutter showed at every row's own exposure centre, so each row's motion is
     centred for itself and the target needs no warp (our choice: it stays as sharp as the photograph).
 
     Args:
-        nodes: over the time from -(1 + readout) / 2 to (1 + readout) / 2, in exposures.
-        readout: time between the first and the last row, as a share of the exposure.
+        nodes: (N + 1, 3, 3) equally spaced over the time from the first row's first light to the last row's last.
+        instants: (K + 1, H) within that time, from -1/2 to 1/2; see `trajectory.instants_along`.
     """
-    delays = readout * ((np.arange(height) + 0.5) / height - 0.5)
-    times = (straight(count)[:, None] + delays) / (1 + readout)
-    position = np.clip((times + 0.5) * (len(nodes) - 1), 0, len(nodes) - 1)
+    position = np.clip((instants + 0.5) * (len(nodes) - 1), 0, len(nodes) - 1)
     before = np.minimum(position.astype(int), len(nodes) - 2)
     share = (position - before)[..., None, None]
     return centred((1 - share) * nodes[before] + share * nodes[before + 1])

@@ -34,21 +34,26 @@ def blur_tensor(xx: np.ndarray, xy: np.ndarray, yy: np.ndarray) -> np.ndarray:
     return np.stack([along, across, 24 * root / np.maximum(both, np.float32(1e-12))])
 
 
-def covariance_of(nodes: np.ndarray, height: int, width: int) -> np.ndarray:
+def covariance_of(nodes: np.ndarray, weights: np.ndarray, height: int, width: int) -> np.ndarray:
     """Covariance xx, xy, yy of every pixel's positions in square pixels, float64 (3, H, W).
 
     Args:
         nodes: motion (K + 1, 3, 3), or (K + 1, H, 3, 3) of a rolling shutter; see `homography`.
+        weights: (K), or (K, H), of the sub-frames; their sum is 1.
     """
     if _is_translation(nodes):
-        constant = np.stack(_covariances(nodes[:, 0, 2], nodes[:, 1, 2]))
+        constant = np.stack(_covariances(nodes[:, 0, 2], nodes[:, 1, 2], weights))
         return np.broadcast_to(constant[:, None, None], (3, height, width)).copy()
-    covariances = np.stack(_covariances(*_grid_positions(nodes, height, width)))
+    weights = weights.reshape(len(weights), -1, 1)
+    covariances = np.stack(_covariances(*_grid_positions(nodes, height, width), weights))
     return _on_pixels(covariances, height, width, every_row=nodes.ndim == 4)
 
 
-def trajectory_of(nodes: np.ndarray, height: int, width: int, points: int) -> np.ndarray:
+def trajectory_of(nodes: np.ndarray, weights: np.ndarray, height: int, width: int, points: int) -> np.ndarray:
     """Offsets from each pixel, in pixels, of its point at `points` equally spaced times from the exposure's start to its end.
+
+    Args:
+        nodes, weights: see `covariance_of`.
 
     Returns:
         float32 (2 points, H, W): x and y at the first time, then at the next.
@@ -56,10 +61,17 @@ def trajectory_of(nodes: np.ndarray, height: int, width: int, points: int) -> np
     x, y = _grid_positions(nodes, height, width)
     grid_y, grid_x = _grid(nodes, height, width)
     offsets = np.stack([x - grid_x, y - grid_y], axis=1)
-    position = np.linspace(0, len(nodes) - 1, points)
+    position = _positions_in_time(weights, points)
     before = np.minimum(position.astype(int), len(nodes) - 2)
-    share = (position - before)[:, None, None, None]
-    offsets = (1 - share) * offsets[before] + share * offsets[before + 1]
+    share = position - before
+    if weights.ndim == 1:
+        share = share[:, None, None, None]
+        offsets = (1 - share) * offsets[before] + share * offsets[before + 1]
+    else:
+        rows, share = np.arange(height), share[:, None, :, None]
+        offsets = np.moveaxis(offsets, 2, 1)
+        first, second = (np.moveaxis(offsets[nodes_of, rows], 1, 2) for nodes_of in (before, before + 1))
+        offsets = (1 - share) * first + share * second
     offsets = offsets.reshape(2 * points, *offsets.shape[2:])
     return _on_pixels(offsets, height, width, every_row=nodes.ndim == 4).astype(np.float32)
 
@@ -92,12 +104,21 @@ def _is_translation(nodes: np.ndarray) -> bool:
     return nodes.ndim == 3 and bool((nodes[:, :2, :2] == np.eye(2)).all() and not nodes[:, 2, :2].any())
 
 
-def _covariances(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _covariances(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """xx, xy, yy over time of positions (K + 1, ...) with straight, even motion between the nodes; see `path_covariance`."""
     steps = [np.diff(axis, axis=0) for axis in (x, y)]
     middles = [(axis[1:] + axis[:-1]) / 2 for axis in (x, y)]
-    middles = [axis - axis.mean(axis=0) for axis in middles]
-    return tuple((middles[a] * middles[b] + steps[a] * steps[b] / 12).mean(axis=0) for a, b in ((0, 0), (0, 1), (1, 1)))
+    middles = [axis - (weights * axis).sum(axis=0) for axis in middles]
+    return tuple((weights * (middles[a] * middles[b] + steps[a] * steps[b] / 12)).sum(axis=0)
+                 for a, b in ((0, 0), (0, 1), (1, 1)))
+
+
+def _positions_in_time(weights: np.ndarray, points: int) -> np.ndarray:
+    """Where `points` equally spaced times lie among the nodes, from 0 to K: (points), or (points, H) for weights (K, H)."""
+    times, nodes = np.linspace(0, 1, points), np.arange(len(weights) + 1)
+    columns = weights.reshape(len(weights), -1).T
+    found = [np.interp(times, np.concatenate([[0], np.cumsum(column)]), nodes) for column in columns]
+    return np.stack(found, axis=1).reshape(points, *weights.shape[1:])
 
 
 def _grid(nodes: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -83,7 +83,7 @@ def expose_plan(source: np.ndarray, covers: list[np.ndarray], plan: BlurPlan) ->
     if plan.radius:
         blurry = render.defocus(background, plan.radius, inside)
     else:
-        blurry = render.average(background, plan.background, inside, layers)
+        blurry = render.average(background, plan.background, plan.weights, inside, layers)
     sharp = inside.cut(background)
     for layer in layers:
         sharp = render.over(inside.cut(layer.picture), sharp)
@@ -95,14 +95,14 @@ def true_motion(plan: BlurPlan, covers: list[np.ndarray], height: int, width: in
 
     A disk out of focus adds its covariance to that of the motion.
     """
-    covariance = motion.covariance_of(plan.background, height, width)
-    path = motion.trajectory_of(plan.background, height, width, points) if points else None
+    covariance = motion.covariance_of(plan.background, plan.weights, height, width)
+    path = motion.trajectory_of(plan.background, plan.weights, height, width, points) if points else None
     covariance[[0, 2]] += (plan.radius / 2) ** 2
     for cover, layer in zip(covers, plan.layers):
         covered = Window(plan.edge, plan.edge, height, width).cut(cover) > 127
-        np.copyto(covariance, motion.covariance_of(layer.motion, height, width), where=covered)
+        np.copyto(covariance, motion.covariance_of(layer.motion, plan.weights, height, width), where=covered)
         if points:
-            np.copyto(path, motion.trajectory_of(layer.motion, height, width, points), where=covered)
+            np.copyto(path, motion.trajectory_of(layer.motion, plan.weights, height, width, points), where=covered)
     return Truth(motion.blur_tensor(*covariance), path)
 
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glowdeblur_plugin.data.simulate import homography
 from glowdeblur_plugin.data.simulate.develop import Development
 from glowdeblur_plugin.data.simulate.domains import Domain
-from glowdeblur_plugin.data.simulate.scene import Bounds, Layer, flat_scene, moving_objects, nearer_layers
+from glowdeblur_plugin.data.simulate.scene import Bounds, Layer, flat_scene, moving_objects, nearer_layers, still_scene
 
 DISK_LENGTH = 3 ** 0.5
 
@@ -21,6 +20,7 @@ class BlurPlan:
         length: blur length in pixels; with a rolling shutter, over the time from the first to the last row's exposure.
         background: motion (K + 1, 3, 3), or of every row, (K + 1, H, 3, 3), with a rolling shutter; see `homography`.
         layers: before the background, from far to near; at most two.
+        weights: (K), or (K, H) with a rolling shutter: how much of the exposure each sub-frame stands for; their sum is 1.
         radius: of the disk in pixels, for `defocus`, else 0. A disk's standard deviation along an axis is half its radius, so
             its blur length is sqrt(3) x radius.
         highlights: light that a white pixel of the sharp picture stands for.
@@ -32,6 +32,7 @@ class BlurPlan:
     length: float
     background: np.ndarray
     layers: tuple[Layer, ...]
+    weights: np.ndarray
     radius: float
     highlights: float
     development: Development
@@ -52,17 +53,17 @@ def draw_plan(domain: Domain, height: int, width: int, rng: np.random.Generator)
     kind = list(domain.kinds)[rng.choice(len(weights), p=weights / weights.sum())]
     length = rng.uniform(*domain.blur_length)
     bounds = Bounds(height, width, limit=_bound(domain))
-    background, layers, radius = homography.still(), (), 0.0
+    bounds, radius = Bounds(height, width, limit=_bound(domain)), 0.0
     if kind == 'defocus':
-        radius = length / DISK_LENGTH
+        scene, radius = still_scene(), length / DISK_LENGTH
     elif kind == 'object':
-        background, layers = moving_objects(length, domain, bounds, rng)
+        scene = moving_objects(length, domain, bounds, rng)
     elif kind == 'parallax':
-        background, layers = nearer_layers(length, domain, bounds, rng)
+        scene = nearer_layers(length, domain, bounds, rng)
     else:
-        background = flat_scene(kind, length, domain, bounds, rng)
+        scene = flat_scene(kind, length, domain, bounds, rng)
     highlights = float(np.exp(rng.uniform(*np.log(domain.highlights))))
-    return BlurPlan(kind, length, background, layers, radius, highlights, _development(domain, rng), margin(domain))
+    return BlurPlan(kind, length, *scene, radius, highlights, _development(domain, rng), margin(domain))
 
 
 def _development(domain: Domain, rng: np.random.Generator) -> Development:

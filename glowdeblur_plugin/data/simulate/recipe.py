@@ -20,17 +20,18 @@ def empty_recipe(side: int) -> Recipe:
         side: of the sharp picture with its margin, in pixels.
 
     Returns:
-        `active` (bool); `picture` (3, side, side) uint8 RGB; `covers` (2, side, side) uint8; `frames` (3, 41, 3, 3) float32:
+        `active` (bool); `picture` (3, side, side) uint8 RGB; `covers` (2, side, side) uint8; `frames` (3, 641, 3, 3) float32:
         for the background and the two layers, the homography from a pixel of each sub-frame to the sharp picture's, from the
-        middle; `count` of sub-frames; `layers`: their number; `contents` (2): the layers' flips, 0 for none; `radius`,
-        `highlights`; `response`: index into RESPONSES; `noise`, `read_noise`, `noise_seed`, `bayer`; `jpeg_quality`, 0 for
-        none; `symmetry` (3): flip left to right, flip upside down, transpose.
+        middle; `weights` (641) of the sub-frames and `count` of them; `layers`: their number; `contents` (2): the layers'
+        flips, 0 for none; `radius`, `highlights`; `response`: index into RESPONSES; `noise`, `read_noise`, `noise_seed`,
+        `bayer`; `jpeg_quality`, 0 for none; `symmetry` (3): flip left to right, flip upside down, transpose.
     """
     return {
         'active': torch.tensor(False),
         'picture': torch.zeros(3, side, side, dtype=torch.uint8),
         'covers': torch.zeros(MOST_LAYERS, side, side, dtype=torch.uint8),
         'frames': torch.eye(3).repeat(1 + MOST_LAYERS, MOST_FRAMES, 1, 1),
+        'weights': torch.eye(1, MOST_FRAMES)[0],
         'count': torch.tensor(1),
         'layers': torch.tensor(0),
         'contents': torch.zeros(MOST_LAYERS, dtype=torch.int64),
@@ -68,8 +69,9 @@ def recipe_of(plan: BlurPlan, source: np.ndarray, covers: list[np.ndarray], symm
     for index, motion in enumerate((plan.background, *(layer.motion for layer in plan.layers))):
         frames = torch.from_numpy(inverse(sub_frames(motion)))
         recipe['frames'][index, :len(frames)] = frames
+    recipe['weights'][:len(plan.weights)] = torch.from_numpy(plan.weights)
     recipe['contents'][:len(plan.layers)] = torch.tensor([layer.content or 0 for layer in plan.layers])
-    values = {'active': True, 'count': len(plan.background) - 1, 'layers': len(plan.layers), 'radius': plan.radius,
+    values = {'active': True, 'count': len(plan.weights), 'layers': len(plan.layers), 'radius': plan.radius,
               'highlights': plan.highlights, 'response': RESPONSES.index(development.response), 'noise': development.noise,
               'read_noise': development.read_noise, 'noise_seed': development.noise_seed, 'bayer': development.bayer,
               'jpeg_quality': development.jpeg_quality or 0, 'symmetry': symmetry}

@@ -24,27 +24,29 @@ class MovingLayer(NamedTuple):
     motion: np.ndarray
 
 
-def average(background: np.ndarray, motion: np.ndarray, window: Window, layers: tuple[MovingLayer, ...] = ()) -> np.ndarray:
-    """Mean of the sub-frames, float32 (h, w, 4).
+def average(background: np.ndarray, motion: np.ndarray, weights: np.ndarray, window: Window,
+            layers: tuple[MovingLayer, ...] = ()) -> np.ndarray:
+    """Weighted mean of the sub-frames, float32 (h, w, 4).
 
     Each sub-frame is composited before the mean, so what the layers uncover and cover during the exposure is right.
 
     Args:
         motion: of the background, (K + 1, 3, 3), or (K + 1, h, 3, 3) with a rolling shutter, which takes no layers.
+        weights: (K), or (K, h) with a rolling shutter, of the sub-frames; their sum is 1.
         layers: from far to near, with as many sub-frames.
     """
     if motion.ndim == 4:
-        return _average_rows(background, motion, window)
+        return _average_rows(background, motion, weights, window)
     frame = np.empty((window.height, window.width, 4), np.float32)
     total = np.zeros_like(frame)
     matrices = _from_window(motion, window)
     overlays = [_Overlay(layer, window) for layer in layers]
-    for index, matrix in enumerate(matrices):
+    for index, (matrix, weight) in enumerate(zip(matrices, weights)):
         cv2.warpPerspective(background, matrix, (window.width, window.height), dst=frame, flags=WARP)
         for overlay in overlays:
             overlay.put(frame, index)
-        cv2.accumulate(frame, total)
-    return total / np.float32(len(matrices))
+        cv2.scaleAdd(frame, weight, total, dst=total)
+    return total
 
 
 def over(layer: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -112,8 +114,8 @@ def _from_window(motion: np.ndarray, window: Window) -> np.ndarray:
             @ shifted(-middle_x, -middle_y))
 
 
-def _average_rows(picture: np.ndarray, motion: np.ndarray, window: Window) -> np.ndarray:
-    """`average` with homographies of every row, (K + 1, h, 3, 3)."""
+def _average_rows(picture: np.ndarray, motion: np.ndarray, weights: np.ndarray, window: Window) -> np.ndarray:
+    """`average` with homographies of every row, (K + 1, h, 3, 3), and weights (K, h)."""
     frames = inverse(sub_frames(motion))
     y = np.arange(window.height) - (window.height - 1) / 2
     rows = (frames[..., 1] * y[:, None] + frames[..., 2]).astype(np.float32)
@@ -121,8 +123,9 @@ def _average_rows(picture: np.ndarray, motion: np.ndarray, window: Window) -> np
     x = np.arange(window.width, dtype=np.float32) - np.float32((window.width - 1) / 2)
     middle = np.float32([window.left + (window.width - 1) / 2, window.top + (window.height - 1) / 2])
     total = np.zeros((window.height, window.width, 4), np.float32)
-    for slope, row in zip(slopes, rows):
+    weights = weights.astype(np.float32)[:, :, None, None]
+    for slope, row, share in zip(slopes, rows, weights):
         from_x, from_y, weight = (slope[:, axis, None] * x + row[:, axis, None] for axis in range(3))
         from_x, from_y = from_x / weight + middle[0], from_y / weight + middle[1]
-        cv2.accumulate(cv2.remap(picture, from_x, from_y, cv2.INTER_LINEAR), total)
-    return total / np.float32(len(frames))
+        total += cv2.remap(picture, from_x, from_y, cv2.INTER_LINEAR) * share
+    return total

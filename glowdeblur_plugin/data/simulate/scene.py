@@ -17,7 +17,10 @@ NEARER = (1.3, 3.0)
 MOST_TURN = 1.0
 MIRRORED, UPSIDE_DOWN = 1, -1
 
+FINE = trajectory.straight(trajectory.WALK_STEPS)
+
 Motions = list[np.ndarray]
+MotionOf = Callable[[float, np.ndarray], Motions]
 
 
 class Bounds(NamedTuple):
@@ -36,6 +39,11 @@ class Bounds(NamedTuple):
             if farthest <= self.limit:
                 return found
             factor *= 0.98 * self.limit / farthest
+
+    def ways(self, motion: np.ndarray) -> np.ndarray:
+        """Pixels that the corner which then moves most goes in each segment, (K), of a motion (K + 1, 3, 3)."""
+        x, y = homography.positions(motion, *homography.corners(self.height, self.width).T)
+        return np.hypot(np.diff(x, axis=0), np.diff(y, axis=0)).max(axis=1)
 
     def farthest_corner(self, point: np.ndarray) -> float:
         """Distance in pixels from a point, given from the middle, to the farthest corner."""
@@ -58,48 +66,72 @@ class Layer:
     content: int | None = None
 
 
-def flat_scene(kind: str, length: float, domain: Domain, bounds: Bounds, rng: np.random.Generator) -> np.ndarray:
-    """Motion of the whole picture, (K + 1, 3, 3) or, with a rolling shutter, of every row."""
+class Scene(NamedTuple):
+    """What moves in one exposure: `background`, `layers` and `weights` of `plan.BlurPlan`."""
+
+    background: np.ndarray
+    layers: tuple[Layer, ...]
+    weights: np.ndarray
+
+
+def still_scene() -> Scene:
+    """Nothing moves; one sub-frame."""
+    return Scene(homography.still(), (), np.ones(1))
+
+
+def flat_scene(kind: str, length: float, domain: Domain, bounds: Bounds, rng: np.random.Generator) -> Scene:
+    """Motion of the whole picture, or, with a rolling shutter, of every row."""
     if kind in ('shake', 'spline'):
         path = draw_camera(length, kind == 'spline', 1.0, domain.rotation, bounds.height, bounds.width, rng)
-        count = _frames(path, 1.0, bounds)
-        motion = _camera(path, [1.0], length, count)
+        instants, motions = _camera(path, [1.0], length, bounds)
     else:
-        count, motion = _even(kind, length, bounds, rng)
-    readout = rng.uniform(*domain.readout) if rng.random() < domain.rolling_shutter else 0.0
+        instants, motions = _even(kind, length, bounds, rng)
+    if rng.random() >= domain.rolling_shutter:
+        background, = bounds.keep(lambda factor: motions(factor, instants))
+        return Scene(background, (), np.diff(instants))
+    readout = rng.uniform(*domain.readout)
+    # In units of the time between the first row's first light and the last row's last, over which the motion then goes.
+    duration = 1 / (1 + readout)
+    centres = readout * duration * ((np.arange(bounds.height) + 0.5) / bounds.height - 0.5)
+    instants = trajectory.instants_along(bounds.ways(motions(1.0, FINE)[0]), centres, duration)
+    background, = bounds.keep(lambda factor: [homography.rows_of_rolling_shutter(motions(factor, FINE)[0], instants)])
+    return Scene(background, (), np.diff(instants, axis=0) / duration)
 
-    def motions(factor: float) -> Motions:
-        nodes, = motion(factor)
-        return [homography.rows_of_rolling_shutter(nodes, readout, bounds.height, count) if readout else nodes]
 
-    return bounds.keep(motions)[0]
-
-
-def _even(kind: str, length: float, bounds: Bounds, rng: np.random.Generator) -> tuple[int, Callable[[float], Motions]]:
-    """Even motion along a line, or magnification or turn about a point in the middle half of the window: at most from half to
-    one and a half times, or by a radian, however short of the drawn length a small window then is.
+def _even(kind: str, length: float, bounds: Bounds, rng: np.random.Generator) -> tuple[np.ndarray, MotionOf]:
+    """Instants and motion: even along a line, or magnification or turn about a point in the middle half of the window: at most
+    from half to one and a half times, or by a radian, however short of the drawn length a small window then is.
     """
-    count = trajectory.frame_count(length)
-    time = trajectory.straight(count)
+    instants = trajectory.straight(trajectory.frame_count(length))
     if kind == 'linear':
         angle = rng.uniform(0, np.pi)
         step = length * np.array([np.cos(angle), np.sin(angle)])
-        return count, lambda factor: [homography.translation(factor * time[:, None] * step)]
+        return instants, lambda factor, times: [homography.translation(factor * times[:, None] * step)]
     centre = rng.uniform(-0.25, 0.25, 2) * [bounds.width, bounds.height]
     farthest = bounds.farthest_corner(centre)
     amount = min(length / farthest, MOST_TURN) * (1 if rng.random() < 0.5 else -1)
     if kind == 'zoom':
-        return count, lambda factor: [homography.similarity(np.zeros(count + 1), 1 + factor * amount * time, centre)]
-    return count, lambda factor: [homography.centred(
-        homography.similarity(factor * amount * time, np.ones(count + 1), centre))]
+        return instants, lambda factor, times: [
+            homography.similarity(np.zeros(len(times)), 1 + factor * amount * times, centre)]
+    return instants, lambda factor, times: [homography.centred(
+        homography.similarity(factor * amount * times, np.ones(len(times)), centre))]
 
 
-def _camera(path: CameraPath, depths: list[float], length: float, count: int) -> Callable[[float], Motions]:
-    """A camera path's motion of planes at `depths`; the last one's middle gets the blur length `length`."""
-    x, y = homography.positions(path.motion(depths[-1], count), np.zeros(1), np.zeros(1))
-    found = trajectory.blur_length(np.concatenate([x, y], axis=1))
+def _camera(path: CameraPath, depths: list[float], length: float, bounds: Bounds) -> tuple[np.ndarray, MotionOf]:
+    """Instants even in the way, and a camera path's motion of planes at `depths`; the last one's middle gets the blur length
+    `length`.
+    """
+    ways = np.max([bounds.ways(path.motion(depth, FINE)) for depth in depths], axis=0)
+    instants = trajectory.instants_along(ways)
+    return instants, _camera_motion(path, depths, length, instants)
+
+
+def _camera_motion(path: CameraPath, depths: list[float], length: float, instants: np.ndarray) -> MotionOf:
+    """`_camera`'s motion, its blur length right with nodes at `instants`."""
+    x, y = homography.positions(path.motion(depths[-1], instants), np.zeros(1), np.zeros(1))
+    found = trajectory.blur_length(np.concatenate([x, y], axis=1), np.diff(instants))
     path = path.scaled(length / found if found else 1.0)
-    return lambda factor: [path.scaled(factor).motion(depth, count) for depth in depths]
+    return lambda factor, times: [path.scaled(factor).motion(depth, times) for depth in depths]
 
 
 def _smooth(domain: Domain, rng: np.random.Generator) -> bool:
@@ -108,56 +140,51 @@ def _smooth(domain: Domain, rng: np.random.Generator) -> bool:
     return bool(rng.random() < (spline / (spline + shake) if spline + shake > 0 else 0.5))
 
 
-def _frames(path: CameraPath, depth: float, bounds: Bounds) -> int:
-    """Sub-frames that the farthest going corner of a plane at `depth` needs."""
-    places = homography.positions(path.motion(depth), *homography.corners(bounds.height, bounds.width).T)
-    return trajectory.frame_count(np.hypot(*np.diff(places, axis=1)).sum(axis=0).max())
-
-
-def nearer_layers(length: float, domain: Domain, bounds: Bounds,
-                  rng: np.random.Generator) -> tuple[np.ndarray, tuple[Layer, ...]]:
+def nearer_layers(length: float, domain: Domain, bounds: Bounds, rng: np.random.Generator) -> Scene:
     """A moving camera before one or two layers, 1.3 to 3 times as near as the background, that show the picture itself."""
     number = 1 + int(rng.random() < SECOND_LAYER)
     depths = [1.0, *sorted(1 / rng.uniform(*NEARER, number))[::-1]]
     path = draw_camera(length, _smooth(domain, rng), depths[-1], domain.rotation, bounds.height, bounds.width, rng)
-    count = _frames(path, depths[-1], bounds)
-    background, *motions = bounds.keep(_camera(path, depths, length, count))
+    instants, motions = _camera(path, depths, length, bounds)
+    background, *nearer = bounds.keep(lambda factor: motions(factor, instants))
     first = bool(rng.integers(2))
-    return background, tuple(Layer(motion, outline.blob(bounds.height, bounds.width, first != bool(index), rng))
-                             for index, motion in enumerate(motions))
+    layers = tuple(Layer(motion, outline.blob(bounds.height, bounds.width, first != bool(index), rng))
+                   for index, motion in enumerate(nearer))
+    return Scene(background, layers, np.diff(instants))
 
 
-def moving_objects(length: float, domain: Domain, bounds: Bounds,
-                   rng: np.random.Generator) -> tuple[np.ndarray, tuple[Layer, ...]]:
+def moving_objects(length: float, domain: Domain, bounds: Bounds, rng: np.random.Generator) -> Scene:
     """One or two objects that move along lines and turn, before a background at rest or shaken by at most `length`."""
     number, first = 1 + int(rng.random() < SECOND_LAYER), bool(rng.integers(2))
-    count = trajectory.frame_count(length * (1 + domain.rotation))
+    way = length * (1 + domain.rotation)
+    instants = trajectory.straight(trajectory.frame_count(way))
     if rng.random() < STILL_BACKGROUND:
-        background = homography.still(count)
+        background = homography.still(len(instants) - 1)
     else:
         shaken = rng.uniform(0, length)
         path = draw_camera(shaken, _smooth(domain, rng), 1.0, domain.rotation, bounds.height, bounds.width, rng)
-        count = max(count, _frames(path, 1.0, bounds))
-        background, = bounds.keep(_camera(path, [1.0], shaken, count))
+        steps = bounds.ways(path.motion(1.0, FINE))
+        instants = trajectory.instants_along(np.maximum(steps, way / len(steps)))
+        motion = _camera_motion(path, [1.0], shaken, instants)
+        background, = bounds.keep(lambda factor: motion(factor, instants))
     layers = []
     for index in range(number):
         shape = outline.blob(bounds.height, bounds.width, first != bool(index), rng)
         own_length = length if index == 0 else rng.uniform(0, length)
-        motion = _object_motion(own_length, shape.mean(axis=0), count, domain, bounds, rng)
+        motion = _object_motion(own_length, shape.mean(axis=0), instants, domain, bounds, rng)
         layers.append(Layer(motion, shape, UPSIDE_DOWN if index else MIRRORED))
-    return background, tuple(layers)
+    return Scene(background, tuple(layers), np.diff(instants))
 
 
-def _object_motion(length: float, middle: np.ndarray, count: int, domain: Domain, bounds: Bounds,
+def _object_motion(length: float, middle: np.ndarray, instants: np.ndarray, domain: Domain, bounds: Bounds,
                    rng: np.random.Generator) -> np.ndarray:
-    """Even motion of an object's middle along a line while it turns about it, (count + 1, 3, 3)."""
-    time = trajectory.straight(count)
+    """Even motion of an object's middle along a line while it turns about it, (K + 1, 3, 3)."""
     direction, farthest = rng.uniform(0, np.pi), bounds.farthest_corner(middle)
     turn = rng.uniform(-domain.rotation, domain.rotation) * min(length / farthest, MOST_TURN)
     step = length * np.array([np.cos(direction), np.sin(direction)])
 
     def motions(factor: float) -> Motions:
-        turned = homography.similarity(factor * turn * time, np.ones(count + 1), middle)
-        return [homography.centred(homography.translation(factor * time[:, None] * step) @ turned)]
+        turned = homography.similarity(factor * turn * instants, np.ones(len(instants)), middle)
+        return [homography.centred(homography.translation(factor * instants[:, None] * step) @ turned)]
 
     return bounds.keep(motions)[0]

@@ -47,12 +47,13 @@ def expose_batch_light(recipes: Recipe, size: int, device: torch.device) -> tupl
     for rows in ((~layered & focused).nonzero()[:, 0], (layered & focused).nonzero()[:, 0]):
         if len(rows):
             rows = rows[recipes['count'][rows].argsort(descending=True, stable=True)]
+            chosen = {key: value[rows] for key, value in recipes.items()}
             there = rows.to(device, non_blocking=True)
             background, layers = source[there], []
-            for index in range(int(recipes['layers'][rows].max())):
-                layers.append(_layer(background, recipes['covers'][rows, index], recipes['contents'][rows, index]))
+            for index in range(int(chosen['layers'].max())):
+                layers.append(_layer(background, chosen['covers'][:, index], chosen['contents'][:, index]))
                 sharp[there] = _over(_middle(layers[-1], size), sharp[there])
-            blurry[there] = _average([background, *layers], recipes['frames'][rows], recipes['count'][rows], size)
+            blurry[there] = _average([background, *layers], chosen, size)
     rows = (~focused).nonzero()[:, 0]
     if len(rows):
         there = rows.to(device, non_blocking=True)
@@ -93,16 +94,17 @@ def _over(layer: Tensor, background: Tensor) -> Tensor:
     return layer[:, :3] + background * (1 - layer[:, 3:])
 
 
-def _average(planes: list[Tensor], frames: Tensor, counts: Tensor, size: int) -> Tensor:
-    """Mean of the sub-frames of rows in descending order of `counts`, (N, 3, size, size).
+def _average(planes: list[Tensor], recipes: Recipe, size: int) -> Tensor:
+    """Weighted mean of the sub-frames of recipes in descending order of `count`, (N, 3, size, size).
 
     Args:
         planes: background (N, 3, S, S) and layers (N, 4, S, S), from far to near.
-        frames: (N, 3, 41, 3, 3), see `empty_recipe`.
+        recipes: of which `frames`, `weights` and `count` are used.
     """
     device, side = planes[0].device, planes[0].shape[-1]
     offsets = torch.arange(size, device=device) - (size - 1) / 2
-    frames = frames * torch.tensor([2 / (side - 1), 2 / (side - 1), 1])[:, None]
+    counts, weights = recipes['count'], recipes['weights'].to(device, non_blocking=True)[..., None, None, None]
+    frames = recipes['frames'] * torch.tensor([2 / (side - 1), 2 / (side - 1), 1])[:, None]
     frames = frames.to(device, non_blocking=True)[..., None, None]
     total = torch.zeros(len(planes[0]), 3, size, size, device=device)
     for index in range(int(counts[0])):
@@ -114,8 +116,8 @@ def _average(planes: list[Tensor], frames: Tensor, counts: Tensor, size: int) ->
             grid = (places[:, :2] / places[:, 2:]).permute(0, 2, 3, 1)
             warped = functional.grid_sample(plane[:rows], grid, 'bilinear', 'zeros', align_corners=True)
             seen = warped if seen is None else _over(warped, seen)
-        total[:rows] += seen
-    return total / column(counts, device)
+        total[:rows].addcmul_(seen, weights[:rows, index])
+    return total
 
 
 def _defocus(source: Tensor, radii: list[float], size: int) -> Tensor:

@@ -1,7 +1,9 @@
 """Random paths over one exposure and the spread of a path's positions.
 
-A path is float64 (K + 1, C): C quantities at K + 1 nodes equally spaced in time, with straight motion between them. Sub-frame k
-is the middle of segment k; K is odd, so that one sub-frame lies at the exposure's centre, where the sharp picture was taken.
+A path is float64 (K + 1, C): C quantities at K + 1 nodes, with straight motion between them. The instants of the nodes are
+float64 (K + 1), in exposures from -1/2 to 1/2. Sub-frame k is the middle of segment k and weighs as much as the segment lasts; K
+is odd, and the middle segment lies evenly about 0, the exposure's centre, where the sharp picture was taken. Sub-frames even in
+time would be few where the motion is fast, and a light would leave a row of dots; `instants_along` spaces them by the way.
 """
 
 from functools import lru_cache
@@ -14,7 +16,8 @@ WALK_PULL = (0.0, 0.005, 0.03)
 IMPULSE_CHANCE = 0.04
 IMPULSE_STRENGTH = 8.0
 CONTROL_POINTS = 4
-FEWEST_FRAMES, MOST_FRAMES = 7, 41
+FEWEST_FRAMES, MOST_FRAMES = 7, 641
+STEP = 1.0
 
 
 def straight(count: int) -> np.ndarray:
@@ -40,15 +43,44 @@ def spline(columns: int, rng: np.random.Generator) -> np.ndarray:
     return centred(_bezier_matrix() @ rng.standard_normal((CONTROL_POINTS, columns)))
 
 
-def resampled(path: np.ndarray, count: int) -> np.ndarray:
-    """`path` (K + 1, C) at `count` sub-frames, (count + 1, C)."""
-    times, known = np.linspace(0, 1, count + 1), np.linspace(0, 1, len(path))
-    return np.stack([np.interp(times, known, column) for column in path.T], axis=1)
+def at_instants(path: np.ndarray, instants: np.ndarray) -> np.ndarray:
+    """`path` (N + 1, C) with nodes equally spaced in time, at other `instants` (K + 1): (K + 1, C)."""
+    return np.stack([np.interp(instants, straight(len(path) - 1), column) for column in path.T], axis=1)
 
 
 def frame_count(way: float) -> int:
-    """Sub-frames for a point that goes `way` pixels: one a pixel, odd, from 7 to 41."""
-    return int(np.clip(np.ceil(way), FEWEST_FRAMES, MOST_FRAMES)) | 1
+    """Sub-frames for a point that goes `way` pixels: at least one for each STEP, odd, from 7 to 641."""
+    return int(np.clip(np.ceil(way / STEP), FEWEST_FRAMES, MOST_FRAMES)) | 1
+
+
+def instants_along(ways: np.ndarray, centres: np.ndarray | float = 0.0, duration: float = 1.0) -> np.ndarray:
+    """Instants at which a point has gone at most STEP pixels since the last one, unless that takes more than 641 sub-frames.
+
+    Before and after the middle segment there are equally many sub-frames, each even in the way. The middle segment is short
+    enough that a path of these nodes is straight and even in it where its centre is the time's centre.
+
+    Args:
+        ways: (N) pixels gone in each of N equal spans of the time from -1/2 to 1/2, N odd.
+        centres: (H) of the exposures of H rows within that time, or one for all.
+        duration: of an exposure, as a share of that time.
+
+    Returns:
+        (K + 1, H), or (K + 1) for one centre.
+    """
+    count, span = len(ways), 1 / len(ways)
+    known = straight(count)
+    gone = np.concatenate([[0], np.cumsum(ways)]) + 1e-3 * (known + 0.5)
+    centres = np.asarray(centres, np.float64)
+    first, last = centres - duration / 2, centres + duration / 2
+    in_middle = np.interp(centres + span / 2, known, gone) - np.interp(centres - span / 2, known, gone)
+    half = np.minimum(STEP / in_middle, min(1, duration)) * span / 2
+    ends = [np.interp(instant, known, gone) for instant in (first, centres - half, centres + half, last)]
+    longest = max(np.max(ends[1] - ends[0]), np.max(ends[3] - ends[2]))
+    each = (frame_count(2 * longest + STEP) - 1) // 2
+    gone_at = np.concatenate([np.linspace(ends[0], ends[1], each + 1), np.linspace(ends[2], ends[3], each + 1)])
+    instants = np.interp(gone_at, gone, known)
+    instants[[0, each, each + 1, -1]] = first, centres - half, centres + half, last
+    return instants
 
 
 def centred(path: np.ndarray) -> np.ndarray:
@@ -57,16 +89,21 @@ def centred(path: np.ndarray) -> np.ndarray:
     return path - (path[middle] + path[middle + 1]) / 2
 
 
-def path_covariance(nodes: np.ndarray) -> np.ndarray:
-    """Covariance over time, (C, C), of quantities (K + 1, C) that move straight and evenly between their nodes."""
+def path_covariance(nodes: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Covariance over time, (C, C), of quantities (K + 1, C) that move straight and evenly between their nodes.
+
+    Args:
+        weights: (K) how long each segment lasts, their sum 1; None for equally long ones.
+    """
     middles, steps = (nodes[1:] + nodes[:-1]) / 2, np.diff(nodes, axis=0)
-    middles = middles - middles.mean(axis=0)
-    return (middles.T @ middles + steps.T @ steps / 12) / len(steps)
+    weights = (np.full(len(steps), 1 / len(steps)) if weights is None else weights)[:, None]
+    middles = middles - (weights * middles).sum(axis=0)
+    return middles.T @ (weights * middles) + steps.T @ (weights * steps) / 12
 
 
-def blur_length(nodes: np.ndarray) -> float:
+def blur_length(nodes: np.ndarray, weights: np.ndarray | None = None) -> float:
     """sqrt(12) x the standard deviation of positions (K + 1, 1 or 2) along their principal direction: the way if straight."""
-    return float(np.sqrt(12 * max(np.linalg.eigvalsh(path_covariance(nodes))[-1], 0)))
+    return float(np.sqrt(12 * max(np.linalg.eigvalsh(path_covariance(nodes, weights))[-1], 0)))
 
 
 @lru_cache

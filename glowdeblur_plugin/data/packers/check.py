@@ -6,8 +6,8 @@ from pathlib import Path
 from glowdeblur_plugin.data.decode import PLAIN, PictureHeader, read_header
 from glowdeblur_plugin.data.lmdb_writer import VALID_KEY
 from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan
-from glowdeblur_plugin.data.packers.workers import Workers
 from glowdeblur_plugin.data.progress import Progress
+from glowdeblur_plugin.data.workers import Workers
 from glowdeblur_plugin.errors import UserError
 
 HEADERS_A_TASK = 64

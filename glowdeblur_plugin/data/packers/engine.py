@@ -14,8 +14,8 @@ from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan
 from glowdeblur_plugin.data.packers.published import is_there
 from glowdeblur_plugin.data.packers.settings import PackSettings
 from glowdeblur_plugin.data.packers.sources import SourceStates, names_digest
-from glowdeblur_plugin.data.packers.workers import Workers
 from glowdeblur_plugin.data.progress import Progress, silent
+from glowdeblur_plugin.data.workers import Workers
 from glowdeblur_plugin.errors import UserError
 
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from glowdeblur_plugin.data.encodings import Encoding
 from glowdeblur_plugin.data.packers.crop import Crop
-from glowdeblur_plugin.data.packers.workers import usable_cores
+from glowdeblur_plugin.data.workers import usable_cores
 from glowdeblur_plugin.errors import UserError
 
 

@@ -11,10 +11,10 @@ from glowdeblur_plugin.data.encodings import EncodedPicture, Encoding, encode_pi
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.engine import Packed
 from glowdeblur_plugin.data.packers.plan import clean_key
-from glowdeblur_plugin.data.packers.workers import Workers, usable_cores
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import cell_means, encode_motion
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
+from glowdeblur_plugin.data.workers import Workers, usable_cores
 from glowdeblur_plugin.errors import UserError
 
 SET, VERSION = 'simulated', 1

@@ -15,7 +15,7 @@ from glowdeblur_plugin.data.simulate.pipeline import simulate
 from glowdeblur_plugin.data.simulate.plan import margin
 from glowdeblur_plugin.data.window import Window
 
-SET, VERSION = 'photograph_pairs', 2
+SET, VERSION = 'photograph_pairs', 3
 STAND_IN_DOMAINS = ('realblur', 'rsblur')
 SPLITS: dict[str, tuple[int, int, Callable[[], dict[str, np.ndarray]]]] = {
     'train': (len(TRAIN), 4, training_photographs),

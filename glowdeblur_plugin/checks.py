@@ -18,6 +18,8 @@ from glowdeblur_plugin.options import Schema, convert, read_section, unknown_key
 
 Section = dict[str, Any]
 
+NOT_FOR_OTHER_MODELS = {'dtype': 'uint8', 'render': 'device'}
+
 
 def check_options(opt: Section, is_train: bool) -> None:
     """Check everything in `opt` that can be checked without opening data; numbers written as text become numbers in it.
@@ -41,6 +43,8 @@ def check_options(opt: Section, is_train: bool) -> None:
         found = ', '.join(networks) or 'none'
         raise UserError(f"option file: {opt['model_type']} needs one network, the section 'network_g'; found: {found}")
     _check_datasets(opt['datasets'], is_train, opt['num_gpu'])
+    if not ours:
+        _check_samples(opt['datasets'], 'datasets', opt['model_type'])
     for name in networks:
         _check_arguments(name, opt[name], ARCH_REGISTRY)
     _check_path(opt['path'], networks)
@@ -125,6 +129,17 @@ def _check_datasets(datasets: Mapping[str, Section], is_train: bool, num_gpu: in
         if hasattr(kind, 'read_options'):
             kind.read_options({**section, 'phase': phase}, name)
         _check_loader(name, loader, phase, num_gpu)
+
+
+def _check_samples(section: Section, name: str, model: str) -> None:
+    """Refuse samples that only models of this plugin make into float32 pictures, in `section` and all sections below it."""
+    for key, value in NOT_FOR_OTHER_MODELS.items():
+        if section.get(key) == value:
+            raise UserError(f'{name}:{key}: {value} is understood by models of this plugin only, and {model} is none; '
+                            'leave it out')
+    for key, below in section.items():
+        if isinstance(below, dict):
+            _check_samples(below, f'{name}:{key}', model)
 
 
 def _check_loader(name: str, loader: LoaderOptions, phase: str, num_gpu: int | str) -> None:

@@ -6,6 +6,7 @@ instance. Ranges are written as `Annotated[float, Between(0, 1)]`.
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -142,13 +143,13 @@ def describe(hint: Any) -> str:
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str):
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
-            pass
+            number = math.nan
+        if math.isfinite(number):
+            return number
     raise UserError(f'{name}: expected a number, found {value!r}')
 
 

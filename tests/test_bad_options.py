@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from toy_run import Options, Runs, write_options
 
+BASICSR_MODEL = {'model_type': 'SRModel', 'scale': 1}
+
 CHANGES = {
     'unknown key of the file': ({'nmae': 1}, "option file: unknown key 'nmae'; did you mean 'name'?"),
     'unknown section': ({'pathes': {}}, "option file: unknown key 'pathes'; did you mean 'path'?"),
@@ -75,6 +77,15 @@ CHANGES = {
     'seed': ({'manual_seed': 'random'}, "option file:manual_seed: expected a whole number, found 'random'"),
     'section as text': ({'datasets__train': 'train.lmdb'}, "datasets:train: expected a section of keys, found 'train.lmdb'"),
     'no section': ({'train': None}, "option file: section 'train' is missing"),
+    'number without end': ({'train__optim_g__lr': '.inf'}, "train:optim_g:lr: expected a number, found '.inf'"),
+    '8-bit samples': (
+        {**BASICSR_MODEL, 'datasets__val__dtype': 'uint8'},
+        'datasets:val:dtype: uint8 is understood by models of this plugin only, and SRModel is none; leave it out'),
+    'samples to render': (
+        {**BASICSR_MODEL, 'datasets__train': {
+            'name': 'm', 'type': 'BPPMixtureDataset', 'gt_size': 16, 'batch_size_per_gpu': 1, 'num_worker_per_gpu': 0, 'parts': {
+                'blur': {'type': 'SimulatedBlurDataset', 'dataroot_gt': '.', 'domain': 'gopro', 'render': 'device', 'weight': 1}}}},
+        'datasets:train:parts:blur:render: device is understood by models of this plugin only, and SRModel is none'),
     'what to prepare': ({'prepare': {'sett': 'photographs', 'out': 'sets'}}, "prepare: unknown key 'sett'; did you mean 'set'?"),
 }
 

@@ -25,7 +25,7 @@ from glowdeblur_plugin.options import Between, unknown_key
 
 Range = Annotated[tuple[float, float], Between(0)]
 Chance = Annotated[float, Between(0, 1)]
-LONGEST_BLUR = 100
+LONGEST_BLUR, MOST_POINTS = 100, 64
 DOMAIN_KEYS = ('kinds', 'blur_length', 'noise', 'bayer', 'rolling_shutter', 'jpeg')
 
 
@@ -41,7 +41,8 @@ class SimulatedBlurOptions(CropOptions):
         zoom: smallest and largest factor by which a training picture is magnified before it is blurred.
         change_colours: shuffle and scale the colour channels of a training picture before it is blurred.
         draws_per_picture: how many blurs validation and test apply to each picture, one after the other.
-        trajectory: at how many equally spaced times of the exposure the sample says where each point is; none by default.
+        trajectory: at how many equally spaced times of the exposure, 2 to 64, the sample says where each point is; none by
+            default.
         render: where training crops are blurred: by the loader's `worker`, or by the model on its `device`. Validation and
             test always use the worker, so that their pictures do not depend on the device.
     """
@@ -57,7 +58,7 @@ class SimulatedBlurOptions(CropOptions):
     zoom: Annotated[tuple[float, float], Between(0.1, 10)] | None = None
     change_colours: bool = False
     draws_per_picture: Annotated[int, Between(1)] = 1
-    trajectory: Annotated[int, Between(2)] | None = None
+    trajectory: Annotated[int, Between(2, MOST_POINTS)] | None = None
     render: Literal['worker', 'device'] = 'worker'
 
 
@@ -68,7 +69,8 @@ class SimulatedBlurDataset(DeblurDataset):
     Training gives random crops with flips; validation and test give whole pictures less the margin that the largest
     displacement needs, blurred by random numbers that depend on (seed, index) alone.
     Samples hold `lq`, `gt` (3, H, W), `motion` (3, H, W) in pixels, `motion_known` (True), `domain` (its name) and both paths;
-    with the option `trajectory` also `trajectory` (2 K, H, W): x and y from each pixel to its point at each time, in pixels.
+    with the option `trajectory` also `trajectory` (2 K, H, W): x and y from each pixel to its point at each time, in pixels,
+    and `trajectory_known` (True).
     With `render: device`, `lq` and `gt` are zero until the model renders the sample's `render`, see `simulate.recipe`.
 
     Raises:
@@ -117,14 +119,14 @@ class SimulatedBlurDataset(DeblurDataset):
         path = self.source.describe(key)
         if not self.training and self.options.draws_per_picture > 1:
             path = f'{path}_{draw // len(self.keys)}'
-        return {**sample, 'motion_known': True, 'domain': self.options.domain, 'lq_path': path, 'gt_path': path}
+        return {**sample, 'domain': self.options.domain, 'lq_path': path, 'gt_path': path}
 
     @property
     def renders_on_device(self) -> bool:
         """Whether samples hold a recipe `render` for the model's device instead of pictures."""
         return self.training and self.options.render == 'device'
 
-    def _in_worker(self, picture: np.ndarray, window: Window, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    def _in_worker(self, picture: np.ndarray, window: Window, rng: np.random.Generator) -> dict[str, Any]:
         sample = simulate(picture, window, self.domain, rng, self.options.trajectory or 0)
         symmetry = self._symmetry(rng)
         lq, gt = (to_tensor(symmetry(side) if symmetry else side, self.options.dtype) for side in (sample.lq, sample.gt))
@@ -150,7 +152,7 @@ class SimulatedBlurDataset(DeblurDataset):
         side, points = self.options.gt_size, self.options.trajectory
         blanks = {'motion': torch.zeros(3, side, side), 'motion_known': False}
         if points:
-            blanks['trajectory'] = torch.zeros(2 * points, side, side)
+            blanks |= {'trajectory': torch.zeros(2 * points, side, side), 'trajectory_known': False}
         if self.renders_on_device:
             blanks['render'] = empty_recipe(side + 2 * self.render_edge)
         return blanks
@@ -188,12 +190,12 @@ def resolve_domain(options: SimulatedBlurOptions, section: str) -> Domain:
         raise UserError(f'{section}:{error}') from None
 
 
-def _motion_tensors(truth: Truth, symmetry: Symmetry | None) -> dict[str, torch.Tensor]:
-    """`motion` and, where it is known, `trajectory` of a sample under a symmetry."""
+def _motion_tensors(truth: Truth, symmetry: Symmetry | None) -> dict[str, Any]:
+    """`motion` and, where it was asked for, `trajectory` of a sample under a symmetry."""
     motion, trajectory = truth
     if symmetry is not None:
         flips = (symmetry.horizontal, symmetry.vertical, symmetry.transpose)
         motion = flip_motion(motion, *flips)
         trajectory = None if trajectory is None else flip_trajectory(trajectory, *flips)
-    tensors = {'motion': torch.from_numpy(motion)}
-    return tensors if trajectory is None else tensors | {'trajectory': torch.from_numpy(trajectory)}
+    known = {'motion': torch.from_numpy(motion), 'motion_known': True}
+    return known if trajectory is None else known | {'trajectory': torch.from_numpy(trajectory), 'trajectory_known': True}

@@ -21,7 +21,8 @@ def simulated(photographs, **changes: Any) -> SimulatedBlurDataset:
     ({'render': 'device', 'domain': 'bsd', 'rolling_shutter': 0.2}, 'set rolling_shutter: 0, or render: worker'),
     ({'render': 'gpu'}, "datasets:train:render: 'gpu' is not one of worker, device"),
     ({'jpeg': 1.5}, 'datasets:train:jpeg: 1.5 is out of range, must be from 0 to 1'),
-    ({'trajectory': 1}, 'datasets:train:trajectory: 1 is out of range, must be at least 2'),
+    ({'trajectory': 1}, 'datasets:train:trajectory: 1 is out of range, must be from 2 to 64'),
+    ({'domain': 'gopro', 'bayer': 0.1}, 'datasets:train:bayer: 0.1 with response none would come after the camera response'),
 ])
 def test_what_the_simulator_cannot_do_is_refused(photographs, change, message):
     with pytest.raises(UserError, match=message) as error:
@@ -43,7 +44,7 @@ def test_the_trajectory_is_flipped_with_its_crop(photographs):
     for draw in range(12):
         sample = dataset[draw]
         trajectory, (along, across, minor) = sample['trajectory'], sample['motion']
-        assert trajectory.shape == (6, 32, 32) and trajectory[2:4].abs().max() < 1e-9 and minor.max() < 0.05
+        assert sample['trajectory_known'] and trajectory.shape == (6, 32, 32) and trajectory[2:4].abs().max() < 1e-9 and minor.max() < 0.05
         x, y = trajectory[4:]
         torch.testing.assert_close(trajectory[:2], -trajectory[4:], atol=1e-4, rtol=0)
         torch.testing.assert_close(torch.hypot(along, across), 2 * torch.hypot(x, y), atol=1e-3, rtol=0)

@@ -36,14 +36,15 @@ class Domain:
         rotation: most that roll and forward motion of a shaking camera, or the turn of an object, add to the blur length in the
             picture's corners, as a share of it.
         read_noise: read-out noise as a share of the photon noise at white.
-        bayer: chance that the noise is that of a colour filter mosaic, demosaiced.
+        bayer: chance that the blurry picture is demosaiced from a colour filter mosaic, noise included; without noise that
+            still softens it, and it alone, a little.
         rolling_shutter: chance that a blur of a camera before a flat scene is read out row by row.
         readout: smallest and largest time between the first and the last row's read-out, as a share of the exposure.
         jpeg: chance of JPEG compression.
         jpeg_quality: its smallest and largest quality, drawn evenly.
 
     Raises:
-        UserError: noise with `response: none`.
+        UserError: noise or a mosaic with `response: none`.
     """
 
     kinds: dict[Kind, float]
@@ -63,6 +64,9 @@ class Domain:
         if self.response == 'none' and self.noise[1] > 0:
             raise UserError(f'noise: {list(self.noise)} with response none would come after the camera response; '
                             'set it to [0, 0], or take a domain whose response is srgb or gamma22')
+        if self.response == 'none' and self.bayer > 0:
+            raise UserError(f'bayer: {self.bayer:g} with response none would come after the camera response; set it to 0, or '
+                            'take a domain whose response is srgb or gamma22')
 
 
 DOMAINS: dict[str, Domain] = {

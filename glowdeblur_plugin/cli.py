@@ -1,6 +1,8 @@
 """The command `glowdeblur`: thin sub-commands over the packages below."""
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -8,11 +10,15 @@ from glowdeblur_plugin.commands import inspect, pack, simulate
 from glowdeblur_plugin.errors import UserError
 
 COMMANDS = (pack, simulate, inspect)
+BAD_INPUT, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `glowdeblur <sub-command> ...` and return the exit status: 0, or 2 after one line on stderr on bad input;
-    a sub-command may return another, as `inspect --verify` does."""
+    """Run `glowdeblur <sub-command> ...` and return the exit status: 0; 2 after one line on stderr on bad input; 130 after one
+    line when interrupted; a sub-command may return another, as `inspect --verify` does."""
+    os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments and arguments[0] in ('train', 'test'):
         return _launch(arguments[0], arguments[1:])
@@ -21,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.run(options) or 0
     except UserError as error:
         print(f'glowdeblur: {error}', file=sys.stderr)
-        return 2
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print('glowdeblur: interrupted', file=sys.stderr)
+        return INTERRUPTED
 
 
 def _launch(command: str, arguments: list[str]) -> int:

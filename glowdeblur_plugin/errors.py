@@ -1,5 +1,7 @@
 """The one exception that reaches a user as a single line."""
 
+from pathlib import Path
+
 
 class UserError(Exception):
     """Something the user gave is wrong: an option, a file, a checkpoint.
@@ -9,7 +11,12 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
+
+
+def printable(text: str | Path) -> str:
+    """`text` with escapes in place of a file name's bytes that are no UTF-8, fit for every terminal and file."""
+    return str(text).encode(errors='backslashreplace').decode()
 
 
 def made_by(command: str | None) -> str:

@@ -42,7 +42,7 @@ def _verify(sets: list[str]) -> int:
     from glowdeblur_plugin.data.verify import verify_set
 
     for name in sets:
-        if not name.endswith('.lmdb') or not Path(name).is_dir():
+        if Path(name).suffix != '.lmdb' or not Path(name).is_dir():
             raise UserError(f'--verify: {name} is no packed set; give folders whose names end in .lmdb')
     damaged = 0
     for name in sets:

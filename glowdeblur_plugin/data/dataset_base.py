@@ -125,17 +125,18 @@ class DeblurDataset(Dataset):
         """
         side = self.options.gt_size if self.training else Side.__metadata__[0].low
         needed = side + 2 * edge
-        small = [key for key, size in source.sizes.items() if min(size) < needed]
+        small = {key: None for key, size in source.sizes.items() if min(size) < needed}
         if small and (len(small) == len(source.sizes) or not (self.training and self.options.skip_small)):
-            height, width = source.sizes[small[0]]
+            first = next(iter(small))
+            height, width = source.sizes[first]
             around = f' and {edge} pixels on each side for the largest displacement' if edge else ''
-            raise UserError(f'{self.section}: {source.describe(small[0])} is too small: found {width}x{height}, needed '
+            raise UserError(f'{self.section}: {source.describe(first)} is too small: found {width}x{height}, needed '
                             f'{needed}x{needed} for a crop of {side}{around}; lower gt_size, or leave such pictures out by '
                             'skip_small: true')
         if small:
             get_root_logger().warning(f'{self.section}: {len(small)} of {len(source.sizes)} pictures are below {needed}x{needed} '
                                       'and left out.')
-        return [key for key in source.sizes if key not in set(small)]
+        return [key for key in source.sizes if key not in small]
 
 
 def _without_paths(section: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +148,11 @@ _limited_process: int | None = None
 
 
 def limit_worker_threads() -> None:
-    """Keep OpenCV to one thread in a loader worker, once a process. The main process is left alone."""
+    """Keep OpenCV to one thread in a loader worker, once a process. The main process is left alone.
+
+    With 0, not 1: OpenCV then never asks its pool of threads, which a forked worker inherits without its threads. Where the
+    parent had used them, `setNumThreads(1)` waits for ever.
+    """
     global _limited_process
     if _limited_process != os.getpid() and get_worker_info() is not None:
         cv2.setNumThreads(0)

@@ -16,6 +16,7 @@ MAX_PIXELS = 80_000_000
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 ORIENTATION_TAG = 0x0112
 FIRST_TRANSPOSED_ORIENTATION = 5
+JPEG_FORMATS = ('JPEG', 'MPO')  # the second: several pictures in a JPEG file, of which phones' cameras show the first
 PLAIN = '8-bit RGB'
 GREY_MODES = ('1', 'L', 'I')
 MODES_WITH_ALPHA = ('LA', 'RGBA', 'PA')
@@ -27,7 +28,7 @@ class PictureHeader:
 
     Attributes:
         height, width: in pixels, as `decode_picture` would give them.
-        kind: depth and colours, such as `PLAIN`, '16-bit grey' or '8-bit RGB with alpha'.
+        kind: depth and colours, such as `PLAIN`, '16-bit grey', '8-bit RGB with alpha' or '8-bit CMYK'.
     """
 
     height: int
@@ -47,7 +48,7 @@ def read_header(path: Path) -> PictureHeader:
         raise UserError(f'{path}: cannot be read ({error.strerror or error})') from None
     with _open_header(path, str(path), size) as header:
         width, height = header.size
-        if header.format == 'JPEG' and header.getexif().get(ORIENTATION_TAG, 1) >= FIRST_TRANSPOSED_ORIENTATION:
+        if header.format in JPEG_FORMATS and header.getexif().get(ORIENTATION_TAG, 1) >= FIRST_TRANSPOSED_ORIENTATION:
             width, height = height, width
         return PictureHeader(height, width, _kind(header))
 
@@ -63,13 +64,14 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
 
     Grey is repeated to three channels, an alpha channel is dropped, 16 bit is scaled to 8 bit by round(value / 257) so that
     white stays white, and a JPEG is turned as its EXIF orientation says. JPEG goes through Pillow, because OpenCV gives a
-    truncated one back as a picture; everything else through OpenCV, because Pillow cuts 16-bit RGB to 8 bit.
+    truncated one back as a picture; everything else through OpenCV, because Pillow cuts 16-bit RGB to 8 bit. A CMYK JPEG is
+    converted by (255 - ink)(255 - black) / 255 without its colour profile; OpenCV, and so BasicSR, differs by at most 2 levels.
 
     Raises:
         UserError: not a picture, truncated, of another depth, or of more than `MAX_PIXELS` pixels; `name` says which.
     """
     header = _open_header(io.BytesIO(data), name, len(data))
-    if header.format == 'JPEG':
+    if header.format in JPEG_FORMATS:
         try:
             return np.asarray(ImageOps.exif_transpose(header).convert('RGB'))
         except (OSError, ValueError, SyntaxError, struct.error) as error:
@@ -86,6 +88,7 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
 def _open_header(source: Path | io.BytesIO, name: str, size: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
             warnings.simplefilter('error', Image.DecompressionBombWarning)
             header = Image.open(source)
         pixels = header.width * header.height
@@ -102,7 +105,7 @@ def _open_header(source: Path | io.BytesIO, name: str, size: int) -> Image.Image
 
 def _kind(header: Image.Image) -> str:
     depth = 16 if ';16' in f'{header.mode} {header.tile[:1]}' else 8
-    colours = 'grey' if header.mode[0] in GREY_MODES else 'RGB'
+    colours = 'CMYK' if header.mode == 'CMYK' else 'grey' if header.mode[0] in GREY_MODES else 'RGB'
     return f'{depth}-bit {colours}' + (' with alpha' if header.mode in MODES_WITH_ALPHA else '')
 
 

@@ -5,7 +5,10 @@
     <set>.lmdb/manifest.json   format, encoding, name and version of the source set, number of records, details of the packing
     <set>.lmdb/checksums.txt   one line a record: CRC-32 in eight hexadecimal digits, a blank, the key
 
-Sets made by BasicSR's tools have the first two and are read too.
+The last also has a line for each of the two files above it. Sets made by BasicSR's tools have the first two and are read too.
+
+LMDB lets a process open a set once, and ours is kept open. So BasicSR's own datasets and ours cannot read the same set in one
+process, such as a training set of the one and a validation set of the other: whichever comes second is refused.
 """
 
 import json
@@ -15,10 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import lmdb
 
+from glowdeblur_plugin.data.encodings import Encoding, SideEncoding
 from glowdeblur_plugin.errors import UserError
 
 FORMATS = (1, 2)
@@ -26,9 +30,11 @@ DATA_FILE = 'data.mdb'
 META_FILE = 'meta_info.txt'
 MANIFEST_FILE = 'manifest.json'
 CHECKSUM_FILE = 'checksums.txt'
+CHECKED_FILES = (META_FILE, MANIFEST_FILE)
 META_LINE = re.compile(r'(?P<key>[^.]+)\.\w+ \((?P<height>\d+),(?P<width>\d+)(,\d+)?\) \d+')
 CHECKSUM_LINE = re.compile(r'(?P<checksum>[0-9a-f]{8}) (?P<key>\S+)')
-ENCODINGS = ('png', 'zstd', 'webp', 'raw', 'motion', 'caption', 'embedding')
+ENCODINGS = (*get_args(Encoding), *get_args(SideEncoding))
+ALREADY_OPEN = 'already open in this process'
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,19 @@ def read_manifest(path: Path) -> Manifest | None:
         return None
     try:
         manifest = Manifest(**json.loads(file.read_text(encoding='utf-8')))
+        _check_types(manifest)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f'{file}: cannot be read ({error}); pack the set again') from None
     if manifest.format not in FORMATS or manifest.encoding not in ENCODINGS:
         raise UserError(f'{file}: format {manifest.format} with encoding {manifest.encoding!r} is not known to this version, '
                         f'which reads formats {FORMATS[0]} to {FORMATS[-1]} with encodings {", ".join(ENCODINGS)}')
     return manifest
+
+
+def _check_types(manifest: Manifest) -> None:
+    for name, kind in (('set', str), ('set_version', int), ('count', int), ('encoding', str), ('details', dict), ('format', int)):
+        if not isinstance(getattr(manifest, name), kind):
+            raise TypeError(f'{name} is {getattr(manifest, name)!r}')
 
 
 def read_sizes(path: Path) -> dict[str, tuple[int, int]]:
@@ -89,6 +102,15 @@ def read_checksums(path: Path) -> dict[str, int]:
     Raises:
         UserError: the file is no text, or a line has another form.
     """
+    return {name: checksum for name, checksum in _checksums(path).items() if name not in CHECKED_FILES}
+
+
+def read_file_checksums(path: Path) -> dict[str, int]:
+    """Name to CRC-32 of `CHECKED_FILES`; empty for a set that has none; raises as `read_checksums` does."""
+    return {name: checksum for name, checksum in _checksums(path).items() if name in CHECKED_FILES}
+
+
+def _checksums(path: Path) -> dict[str, int]:
     file = path / CHECKSUM_FILE
     if not file.is_file():
         return {}
@@ -120,7 +142,7 @@ def environment(path: Path) -> lmdb.Environment:
     inherited copy and opens its own.
 
     Raises:
-        UserError: not an LMDB environment.
+        UserError: not an LMDB environment, or one that another reader has open in this process.
     """
     name = os.fspath(path)
     process, known = _environments.get(name, _NONE)
@@ -169,6 +191,9 @@ def _open(path: Path, real_path: str) -> lmdb.Environment:
     try:
         return lmdb.open(real_path, readonly=True, lock=False, readahead=True, meminit=False, create=False)
     except lmdb.Error as error:
+        if ALREADY_OPEN in str(error):
+            raise UserError(f"{path}: another reader has it open in this process, such as one of BasicSR's own datasets, and LMDB "
+                            'opens a set once; give all sections that read this set a type of this plugin') from None
         raise UserError(f'{path}: not a packed set that can be read ({error}); pack it again') from None
 
 
@@ -177,13 +202,31 @@ def open_record(path: Path, key: str) -> Iterator[memoryview]:
     """The record stored under `key`, as mapped memory that must not be used after the block.
 
     Raises:
-        UserError: no such key in the set.
+        UserError: no such key in the set, or its data is damaged.
     """
-    with environment(path).begin(buffers=True) as transaction:
+    with _damage_named(f'{path}/{key}'), environment(path).begin(buffers=True) as transaction:
         data = transaction.get(key.encode())
         if data is None:
             raise UserError(f"{path}: no record under key '{key}', though {META_FILE} lists it; pack the set again")
         yield data
+
+
+def stored_keys(path: Path) -> list[str]:
+    """Keys of all records in their order, whatever is listed.
+
+    Raises:
+        UserError: the data is damaged.
+    """
+    with _damage_named(str(path)), environment(path).begin() as transaction:
+        return [key.decode(errors='backslashreplace') for key in transaction.cursor().iternext(values=False)]
+
+
+@contextmanager
+def _damage_named(name: str) -> Iterator[None]:
+    try:
+        yield
+    except lmdb.Error as error:
+        raise UserError(f'{name}: cannot be read, {DATA_FILE} is damaged ({error}); pack the set again') from None
 
 
 def read_record(path: Path, key: str) -> bytes:

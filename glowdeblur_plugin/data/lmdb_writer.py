@@ -2,7 +2,8 @@
 
 A set is built in the hidden folder `.<name>.partial` beside it and renamed when complete, so a half-written one never carries the
 set's name. Each record is one transaction, and then one line of `journal.txt`; what the journal names and the data holds is there
-after a kill. (Nothing is forced to the disk before the end: after a power failure delete the hidden folder.)
+after a kill. (Nothing is forced to the disk before the end: after a power failure delete the hidden folder. A published set is
+on the disk as a whole.)
 """
 
 import errno
@@ -11,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -153,18 +155,37 @@ class LmdbWriter:
         encoding, lines = manifest['encoding'], sorted(self._lines.items())
         channels = CHANNELS.get(encoding, 3)
         sizes = ''.join(f'{key}.{encoding} ({height},{width},{channels}) 1\n' for key, (height, width, _) in lines)
-        (self._folder / META_FILE).write_text(sizes, encoding='ascii')
-        checksums = ''.join(f'{checksum:08x} {key}\n' for key, (_, _, checksum) in lines)
-        (self._folder / CHECKSUM_FILE).write_text(checksums, encoding='ascii')
-        (self._folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + '\n', encoding='utf-8')
+        lists = {META_FILE: sizes.encode(), MANIFEST_FILE: f'{json.dumps(manifest, indent=2)}\n'.encode()}
+        checksums = {name: zlib.crc32(data) for name, data in lists.items()} | {key: entry[2] for key, entry in lines}
+        lists[CHECKSUM_FILE] = ''.join(f'{checksum:08x} {name}\n' for name, checksum in checksums.items()).encode()
+        for name, data in lists.items():
+            _write_to_disk(self._folder / name, data)
+        _force_to_disk(self._folder)
         close_environment(self.path)
         shutil.rmtree(self._old, ignore_errors=True)
         if self.path.exists():
             os.replace(self.path, self._old)
         os.replace(self._folder, self.path)
+        _force_to_disk(self.path.parent)
         for name in (LOCK_FILE, JOURNAL_FILE, PLAN_FILE):
             (self.path / name).unlink()
         shutil.rmtree(self._old, ignore_errors=True)
+
+
+def _write_to_disk(file: Path, data: bytes) -> None:
+    with open(file, 'wb') as opened:
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _force_to_disk(folder: Path) -> None:
+    """What is in the folder stays in it through a power failure."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _lock(file: Path, path: Path) -> TextIO:

@@ -82,6 +82,9 @@ class PairedLMDBDataset(DeblurDataset):
         if missing:
             raise UserError(f'{option}: {root} lacks {len(missing)} of {len(self.lq.sizes)} pictures of {self.lq.root}, '
                             f'such as {min(missing)}{made_by(self.options.made_by)}')
+        if isinstance(source, MotionSource):
+            for key, size in self.lq.sizes.items():
+                source.check_grid(key, size)
         return source
 
     def __len__(self) -> int:

@@ -1,7 +1,6 @@
 """Where pictures come from: a packed set or a plain folder, behind one interface."""
 
 from abc import ABC, abstractmethod
-from collections import OrderedDict
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
@@ -13,14 +12,14 @@ from glowdeblur_plugin.data.encodings import Encoding, decode_file, decode_recor
 from glowdeblur_plugin.data.lmdb_store import check_whole, open_record, read_manifest, read_sizes
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.window import Window
-from glowdeblur_plugin.errors import UserError, made_by
+from glowdeblur_plugin.errors import UserError, made_by, printable
 
 CACHE_BYTES = 64 << 20
 KEYS_NAMED = 3
 
 
 class PictureSource(ABC):
-    """Sharp or blurry pictures under sorted keys. May be pickled and forked; each process has its own cache of decoded pictures.
+    """Sharp or blurry pictures under sorted keys. May be pickled and forked; each process keeps decoded pictures of its own.
 
     Attributes:
         root: the set's folder.
@@ -32,12 +31,12 @@ class PictureSource(ABC):
             raise UserError(f'{root}: holds no picture')
         self.root = root
         self.sizes = dict(sorted(sizes.items()))
-        self._cache: OrderedDict[str, np.ndarray] = OrderedDict()
-        self._cached_bytes = 0
+        self._fits = 3 * sum(height * width for height, width in sizes.values()) <= CACHE_BYTES
+        self._cache: dict[str, np.ndarray] = {}
 
     @abstractmethod
     def describe(self, key: str) -> str:
-        """Where the picture under `key` lies, for error messages and the sample's path."""
+        """Where the picture under `key` lies, for error messages and the sample's path; text that can be printed."""
 
     @abstractmethod
     def _decode(self, key: str) -> np.ndarray:
@@ -46,8 +45,8 @@ class PictureSource(ABC):
     def read(self, key: str, window: Window | None = None) -> np.ndarray:
         """The picture under `key`, or a window of it, uint8 RGB (H, W, 3); perhaps a view that must not be written to.
 
-        Where a window costs the whole picture, the last pictures are kept decoded, up to 64 MiB a process and source: small sets
-        are decoded once.
+        Where a window costs the whole picture, pictures are kept decoded if all of them take at most 64 MiB: small sets are
+        decoded once a process. Of a larger set nothing is kept: a part would hardly be met again in an epoch.
 
         Raises:
             UserError: missing, damaged or too large picture, or one whose size is not the listed one.
@@ -55,20 +54,12 @@ class PictureSource(ABC):
         picture = self._cache.get(key)
         if picture is None:
             picture = self._decode(key)
-            self._keep(key, picture)
-        else:
-            self._cache.move_to_end(key)
+            if self._fits:
+                self._cache[key] = picture
         return picture if window is None else window.cut(picture)
 
-    def _keep(self, key: str, picture: np.ndarray) -> None:
-        self._cache[key] = picture
-        self._cached_bytes += picture.nbytes
-        while self._cached_bytes > CACHE_BYTES:
-            _, dropped = self._cache.popitem(last=False)
-            self._cached_bytes -= dropped.nbytes
-
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, '_cache': OrderedDict(), '_cached_bytes': 0}
+        return {**self.__dict__, '_cache': {}}
 
 
 class LmdbSource(PictureSource):
@@ -89,7 +80,7 @@ class LmdbSource(PictureSource):
 
     def describe(self, key: str) -> str:
         """The set's folder and the key in it."""
-        return f'{self.root}/{key}'
+        return printable(f'{self.root}/{key}')
 
     def read(self, key: str, window: Window | None = None) -> np.ndarray:
         """See the base class."""
@@ -124,7 +115,7 @@ class FolderSource(PictureSource):
 
     def describe(self, key: str) -> str:
         """The picture's file."""
-        return str(self.root / self._files[key])
+        return printable(self.root / self._files[key])
 
     def _decode(self, key: str) -> np.ndarray:
         try:
@@ -145,10 +136,11 @@ def open_source(dataroot: str | Path, option: str, command: str | None = None, p
     Raises:
         UserError: missing path, no picture in it, or one that cannot be read.
     """
-    root = Path(dataroot)
+    root, advice = Path(dataroot), made_by(command) or ', give a packed set (.lmdb) or a folder of pictures'
+    if not str(dataroot):
+        raise UserError(f'{option}: the path is empty{advice}')
     if not root.is_dir():
         problem = 'is not a folder' if root.exists() else 'does not exist'
-        advice = made_by(command) or ', give a packed set (.lmdb) or a folder of pictures'
         raise UserError(f'{option}: {root} {problem}{advice}')
     try:
         return LmdbSource(root) if root.suffix == '.lmdb' else FolderSource(root, progress)

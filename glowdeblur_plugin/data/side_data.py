@@ -5,20 +5,20 @@ file names them by `dataroot_motion`, `dataroot_caption` and `dataroot_embedding
 """
 
 import json
+import math
 from abc import ABC
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
 import zstandard
 
-from glowdeblur_plugin.data.encodings import EncodedPicture
+from glowdeblur_plugin.data.encodings import EncodedPicture, SideEncoding, decompress
 from glowdeblur_plugin.data.lmdb_store import check_whole, read_manifest, read_record, read_sizes
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 
-SideEncoding = Literal['motion', 'caption', 'embedding']
 CaptionOrigin = Literal['sharp', 'blurry']
 
 
@@ -59,6 +59,33 @@ def _encode_array(array: np.ndarray, height: int, width: int) -> EncodedPicture:
     return EncodedPicture(data, height, width)
 
 
+def decode_array(data: memoryview | bytes, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """The array of `shape` in a record of `encode_motion` or `encode_embedding`, float32.
+
+    Raises:
+        UserError: damaged data, or an array of another size; `name` says which.
+    """
+    try:
+        return np.frombuffer(decompress(data, 2 * math.prod(shape)), '<f2').reshape(shape).astype(np.float32)
+    except (zstandard.ZstdError, ValueError) as error:
+        raise UserError(f'{name}: the record is damaged ({error}); pack the set again') from None
+
+
+def decode_caption(data: memoryview | bytes, length: int, name: str) -> Caption:
+    """The caption of `length` characters in a record.
+
+    Raises:
+        UserError: damaged data, or a caption of another length; `name` says which.
+    """
+    try:
+        caption = Caption(**json.loads(bytes(data)))
+        if caption.origin not in get_args(CaptionOrigin) or len(caption.text) != length:
+            raise ValueError(f'{len(caption.text)} of {length} characters, origin {caption.origin!r}')
+    except (ValueError, TypeError) as error:
+        raise UserError(f'{name}: the record is damaged ({error}); pack the set again') from None
+    return caption
+
+
 class SideSource(ABC):
     """Side data of a packed set.
 
@@ -73,6 +100,8 @@ class SideSource(ABC):
     encoding: ClassVar[SideEncoding]
 
     def __init__(self, root: str | Path) -> None:
+        if not str(root):
+            raise UserError(f'the path is empty, give a packed set of {self.encoding} records')
         root = Path(root)
         manifest = read_manifest(root)
         if manifest is None or manifest.encoding != self.encoding:
@@ -82,28 +111,36 @@ class SideSource(ABC):
         self.sizes = read_sizes(root)
         check_whole(root)
 
-    def _array(self, key: str, shape: tuple[int, ...]) -> np.ndarray:
-        size = 2 * int(np.prod(shape))
-        try:
-            data = zstandard.ZstdDecompressor().decompress(read_record(self.root, key), max_output_size=size)
-            return np.frombuffer(data, '<f2').reshape(shape).astype(np.float32)
-        except (zstandard.ZstdError, ValueError) as error:
-            raise UserError(f'{self.root}/{key}: the record is damaged ({error}); pack the set again') from None
-
 
 class MotionSource(SideSource):
     """Blur tensors (D cos 2a, D sin 2a, L_minor) in pixels of the picture, one entry a cell of `cell` x `cell` pixels."""
 
     encoding = 'motion'
 
+    def __init__(self, root: str | Path) -> None:
+        super().__init__(root)
+        if not isinstance(self.cell, int) or self.cell < 1:
+            raise UserError(f'{self.root}: its manifest says cell: {self.cell!r}, expected a whole number of pixels; pack it again')
+
     @property
     def cell(self) -> int:
         """Side of a cell in pixels; the last cells of a row or column may be cut off by the picture's border."""
-        return int(self.manifest.details.get('cell', 1))
+        return self.manifest.details.get('cell', 1)
+
+    def check_grid(self, key: str, size: tuple[int, int]) -> None:
+        """Refuse a motion map that does not belong to a picture of `size` (height, width) in pixels.
+
+        Raises:
+            UserError: its grid is not that of the picture's cells.
+        """
+        height, width = (-(-length // self.cell) for length in size)
+        if self.sizes[key] != (height, width):
+            raise UserError(f'{self.root}/{key}: has {self.sizes[key][1]}x{self.sizes[key][0]} cells, but a picture of '
+                            f'{size[1]}x{size[0]} has {width}x{height} cells of {self.cell} pixels; pack it again')
 
     def read(self, key: str) -> np.ndarray:
         """The blur tensor on its grid of cells, float32 (3, h, w)."""
-        return self._array(key, (3, *self.sizes[key]))
+        return decode_array(read_record(self.root, key), (3, *self.sizes[key]), f'{self.root}/{key}')
 
     def window(self, key: str, window: Window) -> np.ndarray:
         """The blur tensor of every pixel of a window, float32 (3, H, W), linear between the middles of cells."""
@@ -128,10 +165,7 @@ class CaptionSource(SideSource):
         Raises:
             UserError: a damaged record.
         """
-        try:
-            return Caption(**json.loads(read_record(self.root, key)))
-        except (ValueError, TypeError) as error:
-            raise UserError(f'{self.root}/{key}: the record is damaged ({error}); pack the set again') from None
+        return decode_caption(read_record(self.root, key), self.sizes[key][0], f'{self.root}/{key}')
 
 
 class EmbeddingSource(SideSource):
@@ -143,7 +177,7 @@ class EmbeddingSource(SideSource):
         """States under `key` cut or filled up with zeros to `length` tokens, float32 (length, channels), and a mask (length,),
         true where a state counts."""
         tokens, channels = self.sizes[key]
-        states = self._array(key, (tokens, channels))[:length]
+        states = decode_array(read_record(self.root, key), (tokens, channels), f'{self.root}/{key}')[:length]
         padded = np.zeros((length, channels), np.float32)
         padded[:len(states)] = states
         return padded, np.arange(length) < len(states)

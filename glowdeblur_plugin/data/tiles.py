@@ -40,26 +40,35 @@ def read_tiles(data: memoryview | bytes, size: tuple[int, int], window: Window,
         UserError: not such a record, one of another size, or a damaged tile; `name` says which picture.
     """
     view = memoryview(data)
-    magic, height, width, side = HEADER.unpack_from(view) if len(view) >= HEADER.size else (b'', 0, 0, 0)
-    if magic != MAGIC:
-        raise UserError(f'{name}: the record is damaged (no tiles in it); pack the set again')
-    if (height, width) != size:
-        raise UserError(f'{name}: is {width}x{height}, but listed as {size[1]}x{size[0]}')
-    columns, rows = -(-width // side), -(-height // side)
-    table = np.frombuffer(view[HEADER.size:HEADER.size + 4 * rows * columns], '<u4')
-    start = HEADER.size + table.nbytes
+    side, bounds = _layout(view, size, name)
+    height, width = size
+    columns = -(-width // side)
     out = np.empty((window.height, window.width, 3), np.uint8)
     for row in range(window.top // side, -(-(window.top + window.height) // side)):
         for column in range(window.left // side, -(-(window.left + window.width) // side)):
             top, left = row * side, column * side
             index = row * columns + column
             try:
-                begin = int(table[index - 1]) if index else 0
-                tile = decode(view[start + begin:start + int(table[index])], min(side, height - top), min(side, width - left))
-            except (ValueError, IndexError, MemoryError, cv2.error, zstandard.ZstdError) as error:
+                tile = decode(view[bounds[index]:bounds[index + 1]], min(side, height - top), min(side, width - left))
+            except (ValueError, MemoryError, cv2.error, zstandard.ZstdError) as error:
                 raise UserError(f'{name}: tile {index} is damaged ({" ".join(str(error).split())}); pack the set again') from None
             _place(tile, top - window.top, left - window.left, out)
     return out
+
+
+def _layout(view: memoryview, size: tuple[int, int], name: str) -> tuple[int, list[int]]:
+    """Side of a tile, and where in the record each tile begins, with the end of the last one."""
+    magic, height, width, side = HEADER.unpack_from(view) if len(view) >= HEADER.size else (b'', 0, 0, 0)
+    if magic != MAGIC or not side:
+        raise UserError(f'{name}: the record is damaged (no tiles in it); pack the set again')
+    if (height, width) != size:
+        raise UserError(f'{name}: is {width}x{height}, but listed as {size[1]}x{size[0]}')
+    start = HEADER.size + 4 * -(-width // side) * -(-height // side)
+    ends = np.frombuffer(view[HEADER.size:start], '<u4') if len(view) > start else np.zeros(1)
+    bounds = start + np.concatenate([[0], ends]).astype(np.int64)
+    if (np.diff(bounds) <= 0).any() or bounds[-1] != len(view):
+        raise UserError(f'{name}: the record is damaged (its tiles do not fill its {len(view)} bytes); pack the set again')
+    return side, bounds.tolist()
 
 
 def _place(tile: np.ndarray, top: int, left: int, out: np.ndarray) -> None:

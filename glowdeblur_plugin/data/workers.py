@@ -25,6 +25,10 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
+class WorkerKilledError(UserError):
+    """A worker process ended before its work was done."""
+
+
 class Workers:
     """A pool of `count` processes; a context manager. With one, the work is done in this process.
 
@@ -48,7 +52,7 @@ class Workers:
         """Results of `function` in the order of `tasks`, of which only a few a worker are taken ahead.
 
         Raises:
-            UserError: a worker process was killed.
+            WorkerKilledError: a worker process was killed.
         """
         if self._pool is None:
             yield from map(function, tasks)
@@ -62,8 +66,8 @@ class Workers:
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool:
-            raise UserError('a worker process was killed, perhaps for want of memory; run the same command again, '
-                            'with fewer --workers, and it goes on from here') from None
+            raise WorkerKilledError('a worker process was killed, perhaps for want of memory; run the same command again, '
+                                    'with fewer --workers, and it goes on from here') from None
 
 
 def _start_worker() -> None:

@@ -1,5 +1,7 @@
 """Every encoding gives the pixels back, whole and in windows, and names what is damaged."""
 
+import re
+import struct
 import zlib
 from pathlib import Path
 from typing import get_args
@@ -112,16 +114,22 @@ def flipped(position: float):
 
 
 @pytest.mark.parametrize('encoding', ENCODINGS)
-@pytest.mark.parametrize('position', [0.4, 0.7, 1.0])
-def test_verify_names_the_record_with_one_flipped_bit(tmp_path, encoding, position):
+def test_verify_names_the_records_with_one_flipped_bit(tmp_path, encoding):
     picture = picture_of((300, 400))
-    root = pack(tmp_path / 'a.lmdb', encoding, a=picture, b=picture[::-1], c=picture[:, ::-1])
+    root = pack(tmp_path / 'a.lmdb', encoding, a=picture, b=picture[::-1], c=picture[:, ::-1], d=255 - picture)
+    assert verify_set(root) == []
+    for key, position in (('a', 0.4), ('c', 0.7), ('d', 1.0)):
+        damage(root, key, flipped(position))
+    problems = verify_set(root)
+    assert [problem.split(':')[0] for problem in problems] == [f'{root}/{key}' for key in 'acd']
+    assert not any('\n' in problem for problem in problems)
+
+
+def test_verify_tells_how_far_it_is(tmp_path):
     seen = []
-    assert verify_set(root, lambda *counts: seen.append(counts[1:])) == []
-    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
-    damage(root, 'b', flipped(position))
-    problem, = verify_set(root)
-    assert f'{root}/b' in problem and '\n' not in problem
+    root = pack(tmp_path / 'a.lmdb', 'raw', **{f'p{number:02d}': picture_of((2, 2)) for number in range(35)})
+    verify_set(root, lambda *counts: seen.append(counts[1:]))
+    assert seen == [(0, 35), (16, 35), (32, 35), (35, 35)]
 
 
 @pytest.mark.parametrize('encoding', ['zstd', 'webp', 'raw'])
@@ -158,13 +166,91 @@ def test_sets_of_other_tools_have_no_checksums_and_are_verified_by_decoding(tmp_
     assert 'a.lmdb/b: cannot be decoded' in problem
 
 
-def test_verify_misses_no_key_and_no_count(tmp_path):
+def changed(name: str, change) -> object:
+    return lambda root: (root / name).write_text(change((root / name).read_text()))
+
+
+def without(key: bytes) -> object:
+    def change(root: Path) -> None:
+        with lmdb.open(str(root), map_size=1 << 28, lock=False) as environment, environment.begin(write=True) as transaction:
+            transaction.delete(key)
+    return change
+
+
+@pytest.mark.parametrize(('change', 'expected'), [
+    (changed('meta_info.txt', lambda text: text.splitlines(keepends=True)[0]),
+     ('a.lmdb: lists 1 records, but its manifest counts 2', 'meta_info.txt: was changed', 'does not list 1 of its records, such as b')),
+    (changed('meta_info.txt', lambda text: text.replace('(5,5,3)', '(5,6,3)')),
+     ('meta_info.txt: was changed', 'a.lmdb/b: has 75 bytes')),
+    (changed('meta_info.txt', lambda text: text.replace('.raw', '.png')), ('meta_info.txt: was changed',)),
+    (changed('manifest.json', lambda text: text.replace('"test"', '"tset"')), ('manifest.json: was changed',)),
+    (changed('manifest.json', lambda text: text.replace('raw', 'zstd')),
+     ('manifest.json: was changed', 'a.lmdb/a: .*no tiles', 'a.lmdb/b: .*no tiles')),
+    (lambda root: (root / 'manifest.json').unlink(), ('manifest.json: missing',)),
+    (lambda root: (root / 'checksums.txt').unlink(), ('checksums.txt: missing',)),
+    (changed('checksums.txt', lambda text: ''.join(text.splitlines(keepends=True)[:-1])), ('a.lmdb/b: has no checksum',)),
+    (without(b'a'), ("a.lmdb: no record under key 'a'",)),
+], ids=['line lost', 'size changed', 'suffix changed', 'name changed', 'encoding changed', 'no manifest', 'no checksums',
+        'no checksum', 'record lost'])
+def test_verify_compares_the_lists_with_the_records_and_their_checksums(tmp_path, change, expected):
     root = pack(tmp_path / 'a.lmdb', 'raw', a=picture_of((4, 4)), b=picture_of((5, 5)))
-    (root / 'meta_info.txt').write_text('a.raw (4,4,3) 1\n')
-    assert verify_set(root) == [f'{root}: lists 1 records, but its manifest counts 2']
-    (root / 'meta_info.txt').write_text('a.raw (4,4,3) 1\nb.raw (5,5,3) 1\n')
-    (root / 'checksums.txt').write_text((root / 'checksums.txt').read_text().splitlines()[0] + '\n')
-    assert verify_set(root) == [f'{root}/b: has no checksum; pack the set again']
+    change(root)
+    problems = verify_set(root)
+    assert len(problems) == len(expected), problems
+    for problem, match in zip(problems, expected):
+        assert problem.startswith(str(root)) and re.search(match, problem) and '\n' not in problem
+
+
+def test_verify_opens_records_as_the_manifest_says_though_their_checksums_are_right(tmp_path):
+    """As after a faulty packing: the checksums are those of the wrong records."""
+    root = pack(tmp_path / 'a.lmdb', 'zstd', a=picture_of((30, 40)), b=picture_of((30, 40)))
+    record = bytearray(read_record(root, 'a'))
+    record[-6] ^= 1
+    close_environment(root)
+    damage(root, 'a', lambda _: bytes(record))
+    checksums = root / 'checksums.txt'
+    checksums.write_text(re.sub(r'\w{8} a\n', f'{zlib.crc32(record):08x} a\n', checksums.read_text()))
+    problem, = verify_set(root)
+    assert f'{root}/a: tile 0 is damaged' in problem
+
+
+def test_verify_outlives_a_record_that_leads_out_of_the_memory(tmp_path):
+    """The length of a record in LMDB's tree becomes 1 GiB; reading that much of the map ends the process."""
+    root = pack(tmp_path / 'a.lmdb', 'raw', first=picture_of((8, 8)), second=picture_of((40, 40)))
+    data = bytearray((root / 'data.mdb').read_bytes())
+    for found in re.finditer(b'second', data):
+        data[found.start() - 6:found.start() - 4] = struct.pack('<H', 1 << 14)
+    (root / 'data.mdb').write_bytes(data)
+    problem, = verify_set(root)
+    assert problem.startswith(f'{root}/first: this record or one after it killed the process that read it')
+
+
+def fuzzed(record: bytes):
+    """Damaged copies of a record."""
+    for position in range(64):
+        for value in {0, 1, 0x7f, 0xff, record[position] ^ 1, record[position] ^ 0x80} - {record[position]}:
+            yield record[:position] + bytes([value]) + record[position + 1:]
+    for length in range(len(record)):
+        yield record[:length]
+
+
+@pytest.mark.parametrize('size', [(20, 30), (300, 20)])
+def test_a_damaged_tiled_record_is_the_right_picture_or_an_error(size):
+    picture = np.zeros((*size, 3), np.uint8)
+    picture[256:] = 90
+    picture[::9, ::5] = 200
+    record = encode_picture(picture, 'zstd').data
+    refused = 0
+    for data in fuzzed(record):
+        for window in (None, Window(size[0] - 5, 3, 5, 9)):
+            try:
+                found = decode_record(data, 'zstd', size, window, 'set/key')
+            except UserError as error:
+                assert str(error).startswith('set/key: ') and '\n' not in str(error)
+                refused += 1
+            else:
+                np.testing.assert_array_equal(found, picture if window is None else window.cut(picture))
+    assert refused >= 2 * len(record)
 
 
 def test_zstd_is_smaller_than_png_on_photographs():

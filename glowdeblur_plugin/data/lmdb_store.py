@@ -189,7 +189,7 @@ def check_whole(path: Path) -> None:
 def _open(path: Path, real_path: str) -> lmdb.Environment:
     """With the system's read-ahead: records are large, and without it a first epoch from the disk takes seven times as long."""
     try:
-        return lmdb.open(real_path, readonly=True, lock=False, readahead=True, meminit=False, create=False)
+        return lmdb.open(os.fsencode(real_path), readonly=True, lock=False, readahead=True, meminit=False, create=False)
     except lmdb.Error as error:
         if ALREADY_OPEN in str(error):
             raise UserError(f"{path}: another reader has it open in this process, such as one of BasicSR's own datasets, and LMDB "

@@ -111,7 +111,7 @@ class LmdbWriter:
     def _open(self) -> None:
         data = self._folder / 'data.mdb'
         self._map_bytes = max(FIRST_MAP_BYTES, 2 * data.stat().st_size if data.exists() else 0)
-        self._environment = lmdb.open(str(self._folder), map_size=self._map_bytes, lock=False, sync=False)
+        self._environment = lmdb.open(os.fsencode(self._folder), map_size=self._map_bytes, lock=False, sync=False)
 
     def _read_journal(self) -> dict[str, tuple[int, int, int]]:
         journal, found = self._folder / JOURNAL_FILE, {}

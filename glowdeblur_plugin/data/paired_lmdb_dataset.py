@@ -76,15 +76,15 @@ class PairedLMDBDataset(DeblurDataset):
         option, root = f'{self.section}:dataroot_{kind}', getattr(self.options, f'dataroot_{kind}')
         try:
             source = SIDE_SOURCES[kind](root)
+            missing = self.lq.sizes.keys() - source.sizes.keys()
+            if missing:
+                raise UserError(f'{root} lacks {len(missing)} of {len(self.lq.sizes)} pictures of {self.lq.root}, '
+                                f'such as {min(missing)}{made_by(self.options.made_by)}')
+            if isinstance(source, MotionSource):
+                for key, size in self.lq.sizes.items():
+                    source.check_grid(key, size)
         except UserError as error:
             raise UserError(f'{option}: {error}') from None
-        missing = self.lq.sizes.keys() - source.sizes.keys()
-        if missing:
-            raise UserError(f'{option}: {root} lacks {len(missing)} of {len(self.lq.sizes)} pictures of {self.lq.root}, '
-                            f'such as {min(missing)}{made_by(self.options.made_by)}')
-        if isinstance(source, MotionSource):
-            for key, size in self.lq.sizes.items():
-                source.check_grid(key, size)
         return source
 
     def __len__(self) -> int:

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Self, TypeVar
@@ -32,7 +32,8 @@ class WorkerKilledError(UserError):
 class Workers:
     """A pool of `count` processes; a context manager. With one, the work is done in this process.
 
-    The processes are spawned, so they hold none of this process's files and locks, and they end when it is killed.
+    The processes are spawned, so they hold none of this process's files and locks, and they end when it is killed. An interrupt
+    from the keyboard is for this process alone.
     """
 
     def __init__(self, count: int) -> None:
@@ -60,7 +61,7 @@ class Workers:
         waiting = deque()
         try:
             for task in tasks:
-                waiting.append(self._pool.submit(function, task))
+                waiting.append(self._submit(function, task))
                 if len(waiting) >= TASKS_AHEAD * self.count:
                     yield waiting.popleft().result()
             while waiting:
@@ -69,10 +70,17 @@ class Workers:
             raise WorkerKilledError('a worker process was killed, perhaps for want of memory; run the same command again, '
                                     'with fewer --workers, and it goes on from here') from None
 
+    def _submit(self, function: Callable[[Task], Result], task: Task) -> Future[Result]:
+        """The pool starts its processes here; they inherit what is blocked, from their first moment on."""
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self._pool.submit(function, task)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
 
 def _start_worker() -> None:
     cv2.setNumThreads(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,5 +1,6 @@
 """What a user can give wrong: one line that names the option or the file, what was found and what would be right."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,26 @@ def test_missing_path_quotes_the_command_that_makes_it(tmp_path):
     section = simulated(tmp_path, made_by='glowdeblur pack photographs --out here')
     refused(lambda: SimulatedBlurDataset(section), 'datasets:train:dataroot_gt', 'train.lmdb does not exist',
             'it is made by: glowdeblur pack photographs --out here')
+
+
+def test_an_empty_path_is_not_the_current_folder(pair_folders, monkeypatch):
+    monkeypatch.chdir(pair_folders / 'gt')
+    refused(lambda: PairedLMDBDataset(paired(pair_folders, dataroot_gt='')), 'datasets:train:dataroot_gt: the path is empty',
+            'give a packed set (.lmdb) or a folder of pictures')
+    refused(lambda: PairedLMDBDataset(paired(pair_folders, dataroot_motion='')), 'datasets:train:dataroot_motion: the path is empty')
+
+
+def test_names_that_are_no_utf8_are_read_and_printed_with_escapes(pair_folders):
+    for side in ('lq', 'gt'):
+        os.rename(pair_folders / side / 'c.png', os.fsencode(pair_folders / side) + b'/caf\xe9.png')
+    dataset = PairedLMDBDataset(paired(pair_folders))
+    assert len(dataset.fingerprint()) == 12
+    path = dataset[2]['lq_path']
+    assert path.encode('utf-8') and path.endswith('/lq/caf\\udce9.png')
+    os.truncate(os.fsencode(pair_folders / 'gt') + b'/caf\xe9.png', 200)
+    refused(lambda: PairedLMDBDataset(paired(pair_folders))[2], 'gt/caf\\udce9.png: cannot be decoded')
+    os.unlink(os.fsencode(pair_folders / 'lq') + b'/caf\xe9.png')
+    refused(lambda: PairedLMDBDataset(paired(pair_folders)), 'only on the sharp side: caf\\udce9')
 
 
 def test_a_file_or_an_empty_folder_is_no_set(tmp_path):

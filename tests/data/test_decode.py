@@ -56,6 +56,34 @@ def test_jpeg_is_turned_as_its_orientation_says(picture, tmp_path):
     assert np.abs(turned.astype(int) - np.rot90(picture, -1)).mean() < 3
 
 
+def test_several_pictures_in_one_file_are_turned_as_the_first_and_refused_when_cut_short(picture, tmp_path):
+    """What many phones write under .jpg."""
+    exif, buffer, noise = Image.Exif(), io.BytesIO(), np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    exif[0x0112] = 6
+    Image.fromarray(picture).save(buffer, 'MPO', save_all=True, append_images=[Image.fromarray(noise)], exif=exif, quality=95)
+    (tmp_path / 'turned.jpg').write_bytes(buffer.getvalue())
+    assert Image.open(buffer).format == 'MPO'
+    assert read_header(tmp_path / 'turned.jpg') == PictureHeader(32, 24, '8-bit RGB')
+    turned = decode_picture(buffer.getvalue(), 'turned')
+    assert np.abs(turned.astype(int) - np.rot90(picture, -1)).mean() < 3
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, 'MPO', save_all=True, append_images=[Image.fromarray(picture)], quality=95)
+    with pytest.raises(UserError, match='shot7: cannot be decoded'):
+        decode_picture(buffer.getvalue()[:4000], 'shot7')
+
+
+def test_cmyk_is_converted_as_documented_and_named(picture, tmp_path):
+    ink = np.dstack([picture, np.full(picture.shape[:2], 60, np.uint8)])
+    Image.fromarray(ink, 'CMYK').save(tmp_path / 'ink.jpg', quality=100, subsampling=0)
+    data = (tmp_path / 'ink.jpg').read_bytes()
+    expected = (255.0 - picture) * (255 - 60) / 255
+    found = decode_picture(data, 'ink').astype(float)
+    assert np.abs(found - expected).max() < 4 and np.abs(found - expected).mean() < 1
+    opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert np.abs(found - opencv).max() <= 2
+    assert read_header(tmp_path / 'ink.jpg').kind == '8-bit CMYK'
+
+
 @pytest.mark.parametrize('share', [0.5, 0.98])
 def test_truncated_files_are_refused(picture, share):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)

@@ -11,12 +11,14 @@ import pytest
 from basicsr.data.paired_image_dataset import PairedImageDataset
 from torch.utils.data import DataLoader, Dataset
 
-from glowdeblur_plugin.data import lmdb_store, lmdb_writer
+from glowdeblur_plugin.data import lmdb_store, lmdb_writer, picture_source
 from glowdeblur_plugin.data.lmdb_store import read_manifest
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
-from glowdeblur_plugin.data.picture_source import LmdbSource
+from glowdeblur_plugin.data.picture_source import LmdbSource, open_source
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
+
+PAGE = 4096
 
 
 def pictures(count: int = 3, seed: int = 0) -> dict[str, np.ndarray]:
@@ -164,13 +166,53 @@ def test_data_that_is_missing_or_cut_short_is_seen_when_the_set_is_opened(tmp_pa
     whole = data.read_bytes()
     assert LmdbSource(data.parent).sizes.keys() == pictures().keys()
     for size, match in ((len(whole) - 1, f'data.mdb: is cut short, {len(whole) - 1} of {len(whole)} bytes'),
-                        (2 * 4096, 'data.mdb: is cut short'), (100, 'not a packed set'), (0, 'not a packed set')):
+                        (2 * PAGE, 'data.mdb: is cut short'), (100, 'not a packed set'), (0, 'not a packed set')):
         data.write_bytes(whole[:size])
         with pytest.raises(UserError, match=match):
             LmdbSource(data.parent)
     data.unlink()
     with pytest.raises(UserError, match='not a packed set that can be read'):
         LmdbSource(data.parent)
+
+
+def test_damaged_pages_are_named_with_set_and_key(tmp_path):
+    """The header of every page of the tree says another kind; the two first pages say where the tree begins."""
+    root = pack(tmp_path / 'a.lmdb', pictures())
+    data = bytearray((root / 'data.mdb').read_bytes())
+    for page in range(2 * PAGE, len(data), PAGE):
+        data[page + 10:page + 12] = b'\xff\xff'
+    (root / 'data.mdb').write_bytes(data)
+    source = LmdbSource(root)
+    with pytest.raises(UserError, match='a.lmdb/p1: cannot be read, data.mdb is damaged') as caught:
+        source.read('p1')
+    assert '\n' not in str(caught.value)
+    with pytest.raises(UserError, match='a.lmdb: cannot be read, data.mdb is damaged'):
+        lmdb_store.stored_keys(root)
+
+
+def test_a_set_that_another_reader_has_open_is_refused_in_one_line(tmp_path):
+    root = pack(tmp_path / 'a.lmdb', pictures())
+    with lmdb.open(str(root), readonly=True, lock=False):
+        with pytest.raises(UserError, match="a.lmdb: another reader has it open in this process, such as one of BasicSR's"):
+            LmdbSource(root)
+    np.testing.assert_array_equal(LmdbSource(root).read('p1'), pictures()['p1'])
+
+
+def test_a_slash_at_the_end_changes_nothing(tmp_path):
+    root = pack(tmp_path / 'a.lmdb', pictures())
+    source = open_source(f'{root}/', 'datasets:train:dataroot_gt')
+    np.testing.assert_array_equal(source.read('p1'), pictures()['p1'])
+    assert source.describe('p1') == f'{root}/p1'
+
+
+def test_pictures_stay_decoded_where_all_of_them_fit(tmp_path, monkeypatch):
+    root = pack(tmp_path / 'a.lmdb', pictures())
+    size = sum(picture.nbytes for picture in pictures().values())
+    for limit, kept in ((size, True), (size - 1, False)):
+        monkeypatch.setattr(picture_source, 'CACHE_BYTES', limit)
+        source = LmdbSource(root)
+        assert all((source.read(key) is source.read(key)) == kept for key in source.sizes)
+        assert bool(source._cache) == kept
 
 
 def test_keys_of_other_tools_need_not_be_ascii(tmp_path):
@@ -224,6 +266,7 @@ def test_a_picture_of_another_size_than_listed_is_named(tmp_path):
     ('meta_info.txt', 'gr\xf6\xdfe.png (1,2,3) 1\n', 'meta_info.txt: cannot be read'),
     ('manifest.json', '{"set"', 'cannot be read'),
     ('manifest.json', json.dumps({'set': 'x', 'set_version': 1, 'count': 1, 'format': 9}), 'format 9'),
+    ('manifest.json', json.dumps({'set': 'x', 'set_version': 1, 'count': 1, 'details': []}), r'details is \[\]'),
 ])
 def test_a_set_whose_lists_are_damaged_is_refused(tmp_path, file, text, match):
     root = pack(tmp_path / 'a.lmdb', pictures())

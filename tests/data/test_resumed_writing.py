@@ -100,3 +100,25 @@ def test_a_kill_between_the_two_renames_costs_nothing(tmp_path):
     assert write(tmp_path / 'a.lmdb', 6, 'plan') == []
     assert len(read_sizes(tmp_path / 'a.lmdb')) == 6
     assert os.listdir(tmp_path) == ['a.lmdb']
+
+
+def test_everything_is_on_the_disk_before_the_set_has_its_name_and_then_the_name(tmp_path, monkeypatch):
+    root, happened = tmp_path / 'a.lmdb', []
+    force, replace = os.fsync, os.replace
+
+    def observed_force(descriptor: int) -> None:
+        force(descriptor)
+        name = Path(os.readlink(f'/proc/self/fd/{descriptor}')).name
+        happened.append((name, os.fstat(descriptor).st_size if '.' in name else None))
+
+    def observed_replace(source: Path, target: Path) -> None:
+        happened.append(f'{Path(source).name} -> {Path(target).name}')
+        replace(source, target)
+
+    monkeypatch.setattr(os, 'fsync', observed_force)
+    monkeypatch.setattr(os, 'replace', observed_replace)
+    write(root, 2, None)
+    lists = [(name, (root / name).stat().st_size) for name in ('meta_info.txt', 'manifest.json', 'checksums.txt')]
+    before, after = happened[:happened.index('.a.lmdb.partial -> a.lmdb')], happened[happened.index('.a.lmdb.partial -> a.lmdb') + 1:]
+    assert before[:3] == lists and before[3][0] == '.a.lmdb.partial' and len(before) == 4
+    assert after == [(tmp_path.name, None)]

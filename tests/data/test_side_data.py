@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.paired_lmdb_dataset import PairedLMDBDataset
-from glowdeblur_plugin.data.side_data import (Caption, CaptionSource, EmbeddingSource, MotionSource, encode_caption,
-                                              encode_embedding, encode_motion, motion_sibling)
+from glowdeblur_plugin.data.side_data import (Caption, CaptionSource, EmbeddingSource, MotionSource, decode_caption,
+                                              encode_caption, encode_embedding, encode_motion, motion_sibling)
 from glowdeblur_plugin.data.verify import verify_set
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
@@ -158,3 +158,31 @@ def test_the_motion_set_beside_a_packed_set_is_found(folder):
     assert motion_sibling(folder / 'train_lq.lmdb') == folder / 'train_motion.lmdb'
     assert motion_sibling(folder / 'train_gt.lmdb') == folder / 'train_motion.lmdb'
     assert motion_sibling(folder / 'val_lq.lmdb') is None and motion_sibling(folder / 'train.lmdb') is None
+
+
+@pytest.mark.parametrize(('shape', 'cell', 'fits'), [
+    ((48, 64), 1, True), ((6, 8), 8, True), ((7, 10), 7, True), ((6, 9), 7, False), ((8, 6), 8, False), ((48, 63), 1, False),
+])
+def test_a_motion_map_must_have_the_grid_of_its_picture(folder, shape, cell, fits):
+    pack(folder / 'train_motion.lmdb', 'motion', {'a': np.ones((3, *shape)), 'b': np.ones((3, *shape))}, cell=cell)
+    if fits:
+        assert PairedLMDBDataset(section(folder, 'motion'))[0]['motion'].shape == (3, 32, 32)
+    else:
+        with pytest.raises(UserError, match=f'dataroot_motion: .*train_motion.lmdb/a: has {shape[1]}x{shape[0]} cells, but a '
+                                            f'picture of 64x48 has .* cells of {cell} pixels'):
+            PairedLMDBDataset(section(folder, 'motion'))
+
+
+@pytest.mark.parametrize('cell', [0, -8, 2.5, '8'])
+def test_a_cell_that_is_no_number_of_pixels_is_refused(folder, cell):
+    pack(folder / 'train_motion.lmdb', 'motion', {'a': smooth_motion()}, cell=cell)
+    with pytest.raises(UserError, match='train_motion.lmdb: its manifest says cell: .*, expected a whole number'):
+        MotionSource(folder / 'train_motion.lmdb')
+
+
+@pytest.mark.parametrize('record', [b'["text", "sharp"]', b'{"text": "abc", "origin": "above"}', b'{"text": "abcd", "origin": "sharp"}',
+                                    b'{"text": 3, "origin": "sharp"}', b'\xff'])
+def test_a_record_that_is_no_such_caption_is_refused(record):
+    with pytest.raises(UserError, match='set/a: the record is damaged') as caught:
+        decode_caption(record, 3, 'set/a')
+    assert '\n' not in str(caught.value)

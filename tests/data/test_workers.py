@@ -44,3 +44,13 @@ def test_one_worker_is_this_process():
 def test_a_killed_worker_is_one_clear_line():
     with pytest.raises(UserError, match='a worker process was killed'), Workers(2) as workers:
         list(workers.map(killed_at_three, range(6)))
+
+
+def interrupts_blocked(_: int) -> bool:
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+
+def test_an_interrupt_from_the_keyboard_reaches_no_worker_and_this_process_still():
+    with Workers(2) as workers:
+        assert all(workers.map(interrupts_blocked, range(16)))
+    assert not interrupts_blocked(0)

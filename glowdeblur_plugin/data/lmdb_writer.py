@@ -31,6 +31,7 @@ VALID_KEY = re.compile(r'[A-Za-z0-9_\-]{1,200}')
 FIRST_MAP_BYTES = 1 << 26
 CHANNELS = {'caption': 1, 'embedding': 1}
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+NO_FOLDERS_FORCED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class LmdbWriter:
@@ -180,10 +181,13 @@ def _write_to_disk(file: Path, data: bytes) -> None:
 
 
 def _force_to_disk(folder: Path) -> None:
-    """What is in the folder stays in it through a power failure."""
+    """What is in the folder stays in it through a power failure, where the file system can do that."""
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
+    except OSError as error:
+        if error.errno not in NO_FOLDERS_FORCED:
+            raise
     finally:
         os.close(opened)
 

@@ -78,7 +78,8 @@ def read_manifest(path: Path) -> Manifest | None:
 
 
 def _check_types(manifest: Manifest) -> None:
-    for name, kind in (('set', str), ('set_version', int), ('count', int), ('encoding', str), ('details', dict), ('format', int)):
+    kinds = {'set': str, 'set_version': int, 'count': int, 'encoding': str, 'details': dict, 'format': int}
+    for name, kind in kinds.items():
         if not isinstance(getattr(manifest, name), kind):
             raise TypeError(f'{name} is {getattr(manifest, name)!r}')
 
@@ -192,8 +193,8 @@ def _open(path: Path, real_path: str) -> lmdb.Environment:
         return lmdb.open(os.fsencode(real_path), readonly=True, lock=False, readahead=True, meminit=False, create=False)
     except lmdb.Error as error:
         if ALREADY_OPEN in str(error):
-            raise UserError(f"{path}: another reader has it open in this process, such as one of BasicSR's own datasets, and LMDB "
-                            'opens a set once; give all sections that read this set a type of this plugin') from None
+            raise UserError(f"{path}: another reader has it open in this process, such as one of BasicSR's own datasets, and "
+                            'LMDB opens a set once; give all sections that read this set a type of this plugin') from None
         raise UserError(f'{path}: not a packed set that can be read ({error}); pack it again') from None
 
 

@@ -120,7 +120,8 @@ class MotionSource(SideSource):
     def __init__(self, root: str | Path) -> None:
         super().__init__(root)
         if not isinstance(self.cell, int) or self.cell < 1:
-            raise UserError(f'{self.root}: its manifest says cell: {self.cell!r}, expected a whole number of pixels; pack it again')
+            raise UserError(f'{self.root}: its manifest says cell: {self.cell!r}, expected a whole number of pixels; '
+                            'pack it again')
 
     @property
     def cell(self) -> int:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glowdeblur_plugin.data.encodings import decode_record
-from glowdeblur_plugin.data.lmdb_store import (CHECKED_FILES, CHECKSUM_FILE, DATA_FILE, FORMATS, META_FILE, Manifest, check_whole,
-                                               open_record, read_checksums, read_file_checksums, read_manifest, read_sizes,
-                                               stored_keys)
+from glowdeblur_plugin.data.lmdb_store import (CHECKED_FILES, CHECKSUM_FILE, DATA_FILE, FORMATS, META_FILE, Manifest,
+                                               check_whole, open_record, read_checksums, read_file_checksums, read_manifest,
+                                               read_sizes, stored_keys)
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import decode_array, decode_caption
 from glowdeblur_plugin.data.workers import WorkerKilledError, Workers, usable_cores
@@ -36,8 +36,8 @@ class _Task:
 def verify_set(root: Path, progress: Progress = silent) -> list[str]:
     """Read every record of a packed set, compare it with its checksum and decode it, and compare the set's lists with theirs.
 
-    Sets of other tools have no checksums; theirs are decoded as PNG. The records are read in processes of their own, because LMDB
-    follows damaged data to where no memory is and the system then kills the process.
+    Sets of other tools have no checksums; theirs are decoded as PNG. The records are read in processes of their own, because
+    LMDB follows damaged data to where no memory is and the system then kills the process.
 
     Returns:
         One line for each damaged record and list, with its set and key; empty when all is well.
@@ -45,7 +45,8 @@ def verify_set(root: Path, progress: Progress = silent) -> list[str]:
     Raises:
         UserError: the set cannot be opened at all.
     """
-    manifest, sizes, checksums, of_files = read_manifest(root), read_sizes(root), read_checksums(root), read_file_checksums(root)
+    manifest, sizes = read_manifest(root), read_sizes(root)
+    checksums, of_files = read_checksums(root), read_file_checksums(root)
     check_whole(root)
     problems, keys, done = _damaged_lists(root, manifest, len(sizes), of_files), list(sizes), 0
     encoding = manifest.encoding if manifest is not None else None if of_files else 'png'
@@ -61,8 +62,8 @@ def verify_set(root: Path, progress: Progress = silent) -> list[str]:
                 progress(f'{root}: verified', done, len(keys))
     except WorkerKilledError:
         first = f'/{keys[done]}: this record or one after it' if keys else ': a record'
-        problems.append(f'{root}{first} killed the process that read it, {DATA_FILE} is damaged (or the memory was used up), and '
-                        'the rest was not looked at; pack the set again')
+        problems.append(f'{root}{first} killed the process that read it, {DATA_FILE} is damaged (or the memory was used up), '
+                        'and the rest was not looked at; pack the set again')
     return problems
 
 

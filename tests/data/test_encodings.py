@@ -179,7 +179,8 @@ def without(key: bytes) -> object:
 
 @pytest.mark.parametrize(('change', 'expected'), [
     (changed('meta_info.txt', lambda text: text.splitlines(keepends=True)[0]),
-     ('a.lmdb: lists 1 records, but its manifest counts 2', 'meta_info.txt: was changed', 'does not list 1 of its records, such as b')),
+     ('a.lmdb: lists 1 records, but its manifest counts 2', 'meta_info.txt: was changed',
+      'does not list 1 of its records, such as b')),
     (changed('meta_info.txt', lambda text: text.replace('(5,5,3)', '(5,6,3)')),
      ('meta_info.txt: was changed', 'a.lmdb/b: has 75 bytes')),
     (changed('meta_info.txt', lambda text: text.replace('.raw', '.png')), ('meta_info.txt: was changed',)),

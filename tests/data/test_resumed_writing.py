@@ -119,6 +119,7 @@ def test_everything_is_on_the_disk_before_the_set_has_its_name_and_then_the_name
     monkeypatch.setattr(os, 'replace', observed_replace)
     write(root, 2, None)
     lists = [(name, (root / name).stat().st_size) for name in ('meta_info.txt', 'manifest.json', 'checksums.txt')]
-    before, after = happened[:happened.index('.a.lmdb.partial -> a.lmdb')], happened[happened.index('.a.lmdb.partial -> a.lmdb') + 1:]
+    named = happened.index('.a.lmdb.partial -> a.lmdb')
+    before, after = happened[:named], happened[named + 1:]
     assert before[:3] == lists and before[3][0] == '.a.lmdb.partial' and len(before) == 4
     assert after == [(tmp_path.name, None)]

@@ -180,8 +180,10 @@ def test_a_cell_that_is_no_number_of_pixels_is_refused(folder, cell):
         MotionSource(folder / 'train_motion.lmdb')
 
 
-@pytest.mark.parametrize('record', [b'["text", "sharp"]', b'{"text": "abc", "origin": "above"}', b'{"text": "abcd", "origin": "sharp"}',
-                                    b'{"text": 3, "origin": "sharp"}', b'\xff'])
+@pytest.mark.parametrize('record', [
+    b'["text", "sharp"]', b'{"text": "abc", "origin": "above"}', b'{"text": "abcd", "origin": "sharp"}',
+    b'{"text": 3, "origin": "sharp"}', b'\xff',
+])
 def test_a_record_that_is_no_such_caption_is_refused(record):
     with pytest.raises(UserError, match='set/a: the record is damaged') as caught:
         decode_caption(record, 3, 'set/a')

@@ -2,41 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from basicsr.utils.registry import DATASET_REGISTRY
 
-from glowdeblur_plugin.data.dataset_base import (CropOptions, DeblurDataset, Symmetry, limit_worker_threads, random_crop,
-                                                 to_tensor)
+from glowdeblur_plugin.data.dataset_base import DeblurDataset, Symmetry, limit_worker_threads, random_crop, to_tensor
 from glowdeblur_plugin.data.picture_source import check_pairs, open_source
 from glowdeblur_plugin.data.randomness import draw_generator
-from glowdeblur_plugin.data.side_data import CaptionSource, EmbeddingSource, MotionSource, SideSource
+from glowdeblur_plugin.data.sample_texts import SampleTexts, TextOptions, open_side
+from glowdeblur_plugin.data.side_data import MotionSource
 from glowdeblur_plugin.data.simulate.motion import flip_motion
 from glowdeblur_plugin.data.window import Window
-from glowdeblur_plugin.errors import UserError, made_by
-from glowdeblur_plugin.options import Between
-
-SIDE_SOURCES = {'motion': MotionSource, 'caption': CaptionSource, 'embedding': EmbeddingSource}
+from glowdeblur_plugin.errors import UserError
 
 
 @dataclass(kw_only=True)
-class PairedLMDBOptions(CropOptions):
+class PairedLMDBOptions(TextOptions):
     """Keys of a `PairedLMDBDataset` section.
 
     Attributes:
         dataroot_lq: blurry pictures, a packed set (.lmdb) or a folder.
         dataroot_gt: sharp pictures of the same keys and sizes; may be left out in validation and test.
-        dataroot_motion, dataroot_caption, dataroot_embedding: packed side data under the same keys, see `side_data`.
-        text_length: tokens that embeddings are cut or filled up to (SANA's text encoder gives at most 300).
+        dataroot_motion: packed motion maps under the same keys, see `side_data`.
     """
 
     dataroot_lq: str
     dataroot_gt: str | None = None
     dataroot_motion: str | None = None
-    dataroot_caption: str | None = None
-    dataroot_embedding: str | None = None
-    text_length: Annotated[int, Between(1)] = 300
 
 
 @DATASET_REGISTRY.register()
@@ -44,8 +37,7 @@ class PairedLMDBDataset(DeblurDataset):
     """Random crops of pairs with flips in training, whole pairs in validation and test.
 
     Samples hold `lq`, `gt` (3, H, W), `domain` (the section's `name`) and both paths; without sharp pictures no `gt`.
-    With side data also `motion` (3, H, W), the blur tensor in pixels, and `motion_known` (True); `caption` and `caption_origin`
-    ('sharp' or 'blurry'); `text` (text_length, channels) float32 and `text_mask` (text_length,), true where a token counts.
+    With side data also `motion` (3, H, W), the blur tensor in pixels, and `motion_known` (True), and what `SampleTexts` reads.
 
     Raises:
         UserError: wrong option; missing path; keys or sizes that differ; damaged or too small picture.
@@ -60,8 +52,8 @@ class PairedLMDBDataset(DeblurDataset):
         if self.options.dataroot_gt is not None:
             self.gt = open_source(self.options.dataroot_gt, f'{self.section}:dataroot_gt', self.options.made_by)
             check_pairs(self.lq, self.gt, self.section)
-        self.side = {kind: self._open_side(kind) for kind in SIDE_SOURCES
-                     if getattr(self.options, f'dataroot_{kind}') is not None}
+        self.motion = self._open_motion()
+        self.texts = SampleTexts(self.options, self.section, self.lq)
         self.keys = self.usable_keys(self.lq)
 
     @classmethod
@@ -72,19 +64,15 @@ class PairedLMDBDataset(DeblurDataset):
             raise UserError(f"{section}: key 'dataroot_gt' is missing (sharp pictures; only validation and test go without)")
         return options
 
-    def _open_side(self, kind: str) -> SideSource:
-        option, root = f'{self.section}:dataroot_{kind}', getattr(self.options, f'dataroot_{kind}')
-        try:
-            source = SIDE_SOURCES[kind](root)
-            missing = self.lq.sizes.keys() - source.sizes.keys()
-            if missing:
-                raise UserError(f'{root} lacks {len(missing)} of {len(self.lq.sizes)} pictures of {self.lq.root}, '
-                                f'such as {min(missing)}{made_by(self.options.made_by)}')
-            if isinstance(source, MotionSource):
-                for key, size in self.lq.sizes.items():
+    def _open_motion(self) -> MotionSource | None:
+        option = f'{self.section}:dataroot_motion'
+        source = open_side(MotionSource, self.options.dataroot_motion, option, self.lq, self.options)
+        if source is not None:
+            for key, size in self.lq.sizes.items():
+                try:
                     source.check_grid(key, size)
-        except UserError as error:
-            raise UserError(f'{option}: {error}') from None
+                except UserError as error:
+                    raise UserError(f'{option}: {error}') from None
         return source
 
     def __len__(self) -> int:
@@ -104,35 +92,23 @@ class PairedLMDBDataset(DeblurDataset):
                 picture = source.read(key, window)
                 sample[side] = to_tensor(symmetry(picture) if symmetry else picture, self.options.dtype)
                 sample[f'{side}_path'] = source.describe(key)
-        return sample | self._side_data(key, window, symmetry)
+        return sample | self._motion_of(key, window, symmetry) | self.texts.read(key)
 
-    def _side_data(self, key: str, window: Window, symmetry: Symmetry | None) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        if 'motion' in self.side:
-            motion = self.side['motion'].window(key, window)
-            if symmetry:
-                motion = flip_motion(motion, symmetry.horizontal, symmetry.vertical, symmetry.transpose)
-            found |= {'motion': torch.from_numpy(motion), 'motion_known': True}
-        if 'caption' in self.side:
-            caption = self.side['caption'].read(key)
-            found |= {'caption': caption.text, 'caption_origin': caption.origin}
-        if 'embedding' in self.side:
-            text, mask = self.side['embedding'].read(key, self.options.text_length)
-            found |= {'text': torch.from_numpy(text), 'text_mask': torch.from_numpy(mask)}
-        return found
+    def _motion_of(self, key: str, window: Window, symmetry: Symmetry | None) -> dict[str, Any]:
+        if self.motion is None:
+            return {}
+        motion = self.motion.window(key, window)
+        if symmetry:
+            motion = flip_motion(motion, symmetry.horizontal, symmetry.vertical, symmetry.transpose)
+        return {'motion': torch.from_numpy(motion), 'motion_known': True}
 
     def blank_extras(self) -> dict[str, Any]:
         """No motion, no caption, no token, see the base class."""
-        side, blanks = self.options.gt_size, {}
-        if 'motion' in self.side:
-            blanks |= {'motion': torch.zeros(3, side, side), 'motion_known': False}
-        if 'caption' in self.side:
-            blanks |= {'caption': '', 'caption_origin': ''}
-        if 'embedding' in self.side:
-            length, (_, channels) = self.options.text_length, next(iter(self.side['embedding'].sizes.values()))
-            blanks |= {'text': torch.zeros(length, channels), 'text_mask': torch.zeros(length, dtype=torch.bool)}
-        return blanks
+        side = self.options.gt_size
+        blanks = {} if self.motion is None else {'motion': torch.zeros(3, side, side), 'motion_known': False}
+        return blanks | self.texts.blanks()
 
     def fingerprint(self) -> str:
         """Hash of the settings, of both sides' keys and sizes, and of the kinds of side data."""
-        return self.hash_of([source for source in (self.lq, self.gt) if source is not None], sorted(self.side))
+        side = ['motion'] * (self.motion is not None) + self.texts.kinds
+        return self.hash_of([source for source in (self.lq, self.gt) if source is not None], side)

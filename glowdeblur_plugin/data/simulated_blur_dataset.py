@@ -10,10 +10,10 @@ import torch
 from basicsr.utils.registry import DATASET_REGISTRY
 
 from glowdeblur_plugin.data.augment import change_colours, magnified_window, magnify
-from glowdeblur_plugin.data.dataset_base import (CropOptions, DeblurDataset, Symmetry, limit_worker_threads, random_crop,
-                                                 to_tensor)
+from glowdeblur_plugin.data.dataset_base import DeblurDataset, Symmetry, limit_worker_threads, random_crop, to_tensor
 from glowdeblur_plugin.data.picture_source import open_source
 from glowdeblur_plugin.data.randomness import draw_generator
+from glowdeblur_plugin.data.sample_texts import SampleTexts, TextOptions
 from glowdeblur_plugin.data.simulate.domains import DOMAINS, KINDS, Domain
 from glowdeblur_plugin.data.simulate.motion import flip_motion, flip_trajectory
 from glowdeblur_plugin.data.simulate.pipeline import Truth, layer_covers, simulate, surroundings, true_motion
@@ -30,7 +30,7 @@ DOMAIN_KEYS = ('kinds', 'blur_length', 'noise', 'bayer', 'rolling_shutter', 'jpe
 
 
 @dataclass(kw_only=True)
-class SimulatedBlurOptions(CropOptions):
+class SimulatedBlurOptions(TextOptions):
     """Keys of a `SimulatedBlurDataset` section.
 
     Attributes:
@@ -70,7 +70,7 @@ class SimulatedBlurDataset(DeblurDataset):
     displacement needs, blurred by random numbers that depend on (seed, index) alone.
     Samples hold `lq`, `gt` (3, H, W), `motion` (3, H, W) in pixels, `motion_known` (True), `domain` (its name) and both paths;
     with the option `trajectory` also `trajectory` (2 K, H, W): x and y from each pixel to its point at each time, in pixels,
-    and `trajectory_known` (True).
+    and `trajectory_known` (True); with texts of the sharp pictures what `SampleTexts` reads.
     With `render: device`, `lq` and `gt` are zero until the model renders the sample's `render`, see `simulate.recipe`.
 
     Raises:
@@ -85,6 +85,7 @@ class SimulatedBlurDataset(DeblurDataset):
         self.source = open_source(self.options.dataroot_gt, f'{self.section}:dataroot_gt', self.options.made_by)
         self.edge = self.render_edge = margin(self.domain)
         self.keys = self.usable_keys(self.source, self.edge)
+        self.texts = SampleTexts(self.options, self.section, self.source)
 
     @classmethod
     def read_options(cls, opt: Mapping[str, Any], section: str) -> SimulatedBlurOptions:
@@ -119,7 +120,7 @@ class SimulatedBlurDataset(DeblurDataset):
         path = self.source.describe(key)
         if not self.training and self.options.draws_per_picture > 1:
             path = f'{path}_{draw // len(self.keys)}'
-        return {**sample, 'domain': self.options.domain, 'lq_path': path, 'gt_path': path}
+        return {**sample, **self.texts.read(key), 'domain': self.options.domain, 'lq_path': path, 'gt_path': path}
 
     @property
     def renders_on_device(self) -> bool:
@@ -148,14 +149,14 @@ class SimulatedBlurDataset(DeblurDataset):
         return Symmetry(self.options, rng) if self.training else None
 
     def blank_extras(self) -> dict[str, Any]:
-        """No motion, and not known, and with `render: device` nothing to render, see the base class."""
+        """No motion, and not known, no text, and with `render: device` nothing to render, see the base class."""
         side, points = self.options.gt_size, self.options.trajectory
         blanks = {'motion': torch.zeros(3, side, side), 'motion_known': False}
         if points:
             blanks |= {'trajectory': torch.zeros(2 * points, side, side), 'trajectory_known': False}
         if self.renders_on_device:
             blanks['render'] = empty_recipe(side + 2 * self.render_edge)
-        return blanks
+        return blanks | self.texts.blanks()
 
     def _picture(self, key: str, rng: np.random.Generator) -> tuple[np.ndarray, Window]:
         """The sharp picture, or what augmentation makes of a part of it, and the window that is to be rendered."""
@@ -174,7 +175,7 @@ class SimulatedBlurDataset(DeblurDataset):
 
     def fingerprint(self) -> str:
         """Hash of the settings, of the domain they come to, and of the pictures' keys and sizes."""
-        return self.hash_of([self.source], asdict(self.domain))
+        return self.hash_of([self.source], asdict(self.domain), self.texts.kinds)
 
 
 def resolve_domain(options: SimulatedBlurOptions, section: str) -> Domain:

@@ -8,12 +8,14 @@ import lmdb
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
+from glowdeblur_plugin.data.bpp_mixture_dataset import BPPMixtureDataset
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.paired_lmdb_dataset import PairedLMDBDataset
 from glowdeblur_plugin.data.side_data import (Caption, CaptionSource, EmbeddingSource, MotionSource, decode_caption,
                                               encode_caption, encode_embedding, encode_motion, motion_sibling)
+from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
 from glowdeblur_plugin.data.verify import verify_set
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
@@ -91,6 +93,26 @@ def test_samples_hand_on_what_is_known_and_batch(folder):
     assert batch['motion'].shape == (2, 3, 32, 32) and batch['motion_known'].tolist() == [True, True]
     plain = PairedLMDBDataset(section(folder))[0]
     assert set(plain) == {'lq', 'gt', 'domain', 'lq_path', 'gt_path'}
+
+
+def test_texts_of_sharp_pictures_go_with_their_simulated_blur(folder):
+    texts = {f'dataroot_{kind}': str(folder / f'train_{kind}.lmdb') for kind in ('caption', 'embedding')}
+    made = {'name': 'blur', 'type': 'SimulatedBlurDataset', 'dataroot_gt': str(folder / 'gt'), 'domain': 'gentle',
+            'blur_length': [1, 2], 'text_length': 6, **texts}
+    dataset = SimulatedBlurDataset({**made, 'phase': 'train', 'gt_size': 16})
+    for draw in range(4):
+        sample, key = dataset[draw], 'ab'[draw % 2]
+        assert sample['caption_origin'] == {'a': 'sharp', 'b': 'blurry'}[key]
+        assert sample['text'].shape == (6, 5) and sample['text_mask'].sum() == {'a': 3, 'b': 6}[key]
+    pairs = {key: value for key, value in section(folder).items() if key not in ('phase', 'gt_size', 'name')}
+    mixture = BPPMixtureDataset({'phase': 'train', 'gt_size': 16, 'parts': {
+        'blur': {**{key: value for key, value in made.items() if key != 'name'}, 'weight': 1}, 'pairs': {**pairs, 'weight': 1}}})
+    batch = default_collate([mixture[place] for place in range(8)])
+    for domain, caption, mask in zip(batch['domain'], batch['caption_origin'], batch['text_mask']):
+        assert (caption == '') == (domain == 'pairs') and mask.any() == (domain == 'blur')
+    with pytest.raises(UserError, match='datasets:train:dataroot_caption: .* lacks 1 of 3 pictures of .*, such as c'):
+        cv2.imwrite(str(folder / 'gt' / 'c.png'), np.zeros((*SIZE, 3), np.uint8))
+        SimulatedBlurDataset({**made, 'phase': 'train', 'gt_size': 16})
 
 
 def test_crops_and_symmetries_of_motion_follow_the_picture(folder):

@@ -83,8 +83,9 @@ CHANGES = {
         'datasets:val:dtype: uint8 is understood by models of this plugin only, and SRModel is none; leave it out'),
     'samples to render': (
         {**BASICSR_MODEL, 'datasets__train': {
-            'name': 'm', 'type': 'BPPMixtureDataset', 'gt_size': 16, 'batch_size_per_gpu': 1, 'num_worker_per_gpu': 0, 'parts': {
-                'blur': {'type': 'SimulatedBlurDataset', 'dataroot_gt': '.', 'domain': 'gopro', 'render': 'device', 'weight': 1}}}},
+            'name': 'm', 'type': 'BPPMixtureDataset', 'gt_size': 16, 'batch_size_per_gpu': 1, 'num_worker_per_gpu': 0,
+            'parts': {'blur': {'type': 'SimulatedBlurDataset', 'dataroot_gt': '.', 'domain': 'gopro', 'render': 'device',
+                               'weight': 1}}}},
         'datasets:train:parts:blur:render: device is understood by models of this plugin only, and SRModel is none'),
     'what to prepare': ({'prepare': {'sett': 'photographs', 'out': 'sets'}}, "prepare: unknown key 'sett'; did you mean 'set'?"),
 }

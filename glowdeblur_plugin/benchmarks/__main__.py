@@ -5,10 +5,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between, convert
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +38,8 @@ def _data(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.benchmarks.data_benchmark import run
     from glowdeblur_plugin.benchmarks.figures import table, write_json
 
+    convert(options.rounds, Annotated[int, Between(1)], '--rounds')
+    convert(options.seconds, Annotated[float, Between(0.1)], '--seconds')
     figures = run(options.lq, options.gt, options.rounds, options.seconds)
     print(table(figures))
     if options.json is not None:

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Annotated
 
 MOST_PICTURES = 24
 
@@ -23,8 +24,10 @@ def _simulate(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.drawing import encode_png
     from glowdeblur_plugin.errors import UserError
     from glowdeblur_plugin.files import write_atomically
+    from glowdeblur_plugin.options import Between, convert
     from glowdeblur_plugin.report.contact_sheet import contact_sheet
 
+    convert(options.seed, Annotated[int, Between(0)], '--seed')
     if options.domain not in {'all', *DOMAINS}:
         raise UserError(f'--domain: {options.domain!r} is not one of all, {", ".join(DOMAINS)}')
     if options.out.suffix.lower() != '.png':
@@ -44,11 +47,18 @@ def _read(paths: list[Path], option: str, seed: int) -> list:
 
     from glowdeblur_plugin.data.decode import decode_picture
     from glowdeblur_plugin.data.picture_source import open_source
+    from glowdeblur_plugin.errors import UserError
+
+    def read_file(path: Path) -> np.ndarray:
+        try:
+            return decode_picture(path.read_bytes(), str(path))
+        except OSError as error:
+            raise UserError(f'{option}: {path} cannot be read ({error.strerror})') from None
 
     readers = []
     for path in paths:
         if path.is_file():
-            readers.append(lambda path=path: decode_picture(path.read_bytes(), str(path)))
+            readers.append(partial(read_file, path))
         else:
             source = open_source(path, option)
             readers += [partial(source.read, key) for key in source.sizes]

@@ -35,8 +35,10 @@ def test_made_pairs_are_whole_different_and_blurred() -> None:
 @pytest.mark.parametrize(('arguments', 'message'), [
     (['--lq', 'x'], '--gt: is missing; give both folders or none'),
     (['--lq', 'x', '--gt', 'y'], '--lq: x does not exist'),
+    (['--rounds', '0'], '--rounds: 0 is out of range, must be at least 1'),
+    (['--seconds', '0'], '--seconds: 0.0 is out of range, must be at least 0.1'),
 ])
-def test_bad_folders_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_arguments_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['data', *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f'benchmarks: {message}') and error.count('\n') == 1

@@ -33,7 +33,8 @@ def test_what_the_simulator_cannot_do_is_refused(photographs, change, message):
 def test_options_take_the_place_of_the_domains_own(photographs):
     own = {'kinds': {'zoom': 1.0}, 'blur_length': [2, 3], 'noise': [0, 1], 'bayer': 0.5, 'rolling_shutter': 0.25, 'jpeg': 1.0}
     domain = simulated(photographs, **own).domain
-    assert {key: list(value) if isinstance(value, tuple) else value for key, value in vars(domain).items() if key in own} == own
+    found = {key: value for key, value in vars(domain).items() if key in own}
+    assert {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()} == own
     assert domain.response == DOMAINS['pretraining'].response
 
 

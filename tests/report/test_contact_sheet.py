@@ -61,6 +61,7 @@ def test_the_command_writes_the_sheet_of_all_domains(picture, tmp_path, capsys):
     (['.', '--out', 's.png'], 'sharp: .: holds no picture'),
     (['a.png', '--out', 's.jpg'], '--out: s.jpg must end in .png'),
     (['a.png', '--out', 's.png', '--domain', 'gopr'], "--domain: 'gopr' is not one of all, pretraining"),
+    (['.', '--out', 's.png', '--seed', '-1'], '--seed: -1 is out of range, must be at least 0'),
     (['small', '--out', 's.png'], 'none of the 1 pictures is at least'),
 ])
 def test_bad_input_is_one_line(arguments, message, tmp_path, monkeypatch, capsys):

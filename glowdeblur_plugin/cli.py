@@ -22,8 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments and arguments[0] in ('train', 'test'):
         return _launch(arguments[0], arguments[1:])
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         return options.run(options) or 0
     except UserError as error:
         print(f'glowdeblur: {error}', file=sys.stderr)

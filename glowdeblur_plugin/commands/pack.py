@@ -1,9 +1,9 @@
 """`glowdeblur pack`: pictures into packed sets."""
 
 import argparse
-from pathlib import Path
 
 from glowdeblur_plugin.commands import pack_sets
+from glowdeblur_plugin.commands.arguments import out_folder, path
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -13,17 +13,19 @@ def add(commands: argparse._SubParsersAction) -> None:
     for name, text in (('photographs', 'the sample photographs of scikit-image, sharp'),
                        ('photograph_pairs', 'pairs of simulated blur from the sample photographs')):
         sample = sets.add_parser(name, help=text)
-        sample.add_argument('--out', type=Path, required=True, help='folder for the packed sets')
+        sample.add_argument('--out', type=out_folder, required=True, help='folder for the packed sets')
         sample.set_defaults(run=_pack_sample, set=name)
     merge = sets.add_parser('merge', help='join the shards that were packed with --shard')
-    merge.add_argument('out', type=Path, help='folder that holds the shards; the joined sets go there too')
+    merge.add_argument('out', type=path, help='folder that holds the shards; the joined sets go there too')
     merge.set_defaults(run=_merge)
     unpaired = sets.add_parser('split-unpaired', help='disjoint sharp and blurry halves of a packed set of pairs')
-    unpaired.add_argument('source', type=Path, help='folder with <split>_gt.lmdb and <split>_lq.lmdb')
-    unpaired.add_argument('--out', type=Path, required=True, help='folder for the halves and their lists')
+    unpaired.add_argument('source', type=path, help='folder with <split>_gt.lmdb and <split>_lq.lmdb')
+    unpaired.add_argument('--out', type=out_folder, required=True, help='folder for the halves and their lists')
     unpaired.add_argument('--split', default='train', help='which split to halve (default: train)')
     unpaired.add_argument('--sharp-share', type=float, default=0.6, help='share of the sharp half (default: 0.6)')
     unpaired.add_argument('--seed', type=int, default=0, help='draws the halves (default: 0)')
+    unpaired.add_argument('--scene', metavar='REGEX', help='part of a key that is equal in pictures of one scene, which stay '
+                          "together (default: the set's own rule)")
     unpaired.set_defaults(run=_split_unpaired)
 
 
@@ -46,4 +48,5 @@ def _split_unpaired(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.data.packers.split_unpaired import split_unpaired
     from glowdeblur_plugin.data.progress import ProgressLine
 
-    pack_sets.say(split_unpaired(options.source, options.out, options.split, options.sharp_share, options.seed, ProgressLine()))
+    pack_sets.say(split_unpaired(options.source, options.out, options.split, options.sharp_share, options.seed, options.scene,
+                                 ProgressLine()))

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glowdeblur_plugin.commands.arguments import out_folder, path
+
 if TYPE_CHECKING:
     from glowdeblur_plugin.data.packers.engine import Packed
     from glowdeblur_plugin.data.packers.plan import PublicSet
@@ -23,19 +25,19 @@ def add(sets: argparse._SubParsersAction) -> None:
     for name, packer in PUBLIC_SETS.items():
         parser = sets.add_parser(name, help=packer.title, description=inspect.getdoc(packer),
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
-        parser.add_argument('--root', type=Path, required=True, help='folder that the archives were unpacked into')
+        parser.add_argument('--root', type=path, required=True, help='folder that the archives were unpacked into')
         parser.add_argument('--split', nargs='+', help='splits to pack (default: all published ones)')
         _add_own(parser, packer)
         _add_common(parser)
         parser.set_defaults(run=_pack_public, packer=packer)
     folder = sets.add_parser('folder', help='your own pictures: pairs, or blurry or sharp ones alone')
-    folder.add_argument('--gt', type=Path, help='folder of sharp pictures')
-    folder.add_argument('--lq', type=Path, help='folder of blurry pictures; in pairs with the same names')
+    folder.add_argument('--gt', type=path, help='folder of sharp pictures')
+    folder.add_argument('--lq', type=path, help='folder of blurry pictures; in pairs with the same names')
     folder.add_argument('--split', default='train', help='train, val or test (default: train)')
     _add_common(folder)
     folder.set_defaults(run=_pack_folder)
     frames = sets.add_parser('frames', help='your own high-speed videos: blur by averaging frames')
-    frames.add_argument('--root', type=Path, required=True, help='folder with one folder of numbered frames a video')
+    frames.add_argument('--root', type=path, required=True, help='folder with one folder of numbered frames a video')
     frames.add_argument('--frames', default='7,9,11', help='numbers of frames to average, in turn (default: 7,9,11)')
     frames.add_argument('--frame-step', type=int, help='frames between the starts of pairs (default: pairs share no frame)')
     frames.add_argument('--response', choices=typing.get_args(Response), default='gamma22',
@@ -44,7 +46,7 @@ def add(sets: argparse._SubParsersAction) -> None:
     _add_common(frames)
     frames.set_defaults(run=_pack_frames)
     simulated = sets.add_parser('simulated', help='sharp pictures blurred by the simulator, with their true motion')
-    simulated.add_argument('--gt', type=Path, required=True, help='packed set or folder of sharp pictures')
+    simulated.add_argument('--gt', type=path, required=True, help='packed set or folder of sharp pictures')
     simulated.add_argument('--domain', choices=tuple(DOMAINS), required=True, help='parameter set of the simulator')
     simulated.add_argument('--blurs', type=int, default=1, help='of each picture (default: 1)')
     simulated.add_argument('--seed', type=int, default=0, help='of the blurs (default: 0)')
@@ -64,7 +66,7 @@ def _add_own(parser: argparse.ArgumentParser, packer: type['PublicSet']) -> None
     hints = typing.get_type_hints(packer)
     for field in dataclasses.fields(packer):
         choices = typing.get_args(hints[field.name]) if typing.get_origin(hints[field.name]) is typing.Literal else None
-        kind = Path if hints[field.name] == Path | None else str
+        kind = path if hints[field.name] == Path | None else str
         default = '' if field.default is None else f' (default: {field.default})'
         parser.add_argument(f'--{field.name.replace("_", "-")}', type=kind, choices=choices, default=field.default,
                             help=field.metadata['help'] + default)
@@ -73,7 +75,7 @@ def _add_own(parser: argparse.ArgumentParser, packer: type['PublicSet']) -> None
 def _add_form(parser: argparse.ArgumentParser) -> None:
     from glowdeblur_plugin.data.encodings import Encoding
 
-    parser.add_argument('--out', type=Path, required=True, help='folder for <split>_lq.lmdb and <split>_gt.lmdb')
+    parser.add_argument('--out', type=out_folder, required=True, help='folder for <split>_lq.lmdb and <split>_gt.lmdb')
     parser.add_argument('--encoding', choices=typing.get_args(Encoding), default='png',
                         help='form of the records (default: png)')
     parser.add_argument('--workers', type=int, metavar='N', help='processes (default: the cores)')

@@ -4,17 +4,19 @@ import argparse
 from pathlib import Path
 from typing import Annotated
 
+from glowdeblur_plugin.commands.arguments import path
+
 MOST_PICTURES = 24
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
     parser = commands.add_parser('simulate', help='draw a contact sheet of the blur domains from your sharp pictures')
-    parser.add_argument('sharp', type=Path, nargs='+', help='sharp pictures, folders of them, or packed sets')
-    parser.add_argument('--out', type=Path, required=True, help='the sheet, a .png file')
+    parser.add_argument('sharp', type=path, nargs='+', help='sharp pictures, folders of them, or packed sets')
+    parser.add_argument('--out', type=path, required=True, help='the sheet, a .png file')
     parser.add_argument('--domain', default='all', help='name of a domain (default: all)')
     parser.add_argument('--seed', type=int, default=0, help='of the crops and blurs (default: 0)')
-    parser.add_argument('--beside', type=Path, help='folder or packed set of real blurry pictures, shown in a last row')
+    parser.add_argument('--beside', type=path, help='folder or packed set of real blurry pictures, shown in a last row')
     parser.set_defaults(run=_simulate)
 
 

@@ -1,13 +1,14 @@
 """Records from one packed set into another as they are."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from glowdeblur_plugin.data.encodings import EncodedPicture
 from glowdeblur_plugin.data.lmdb_store import (CHECKSUM_FILE, Manifest, check_whole, read_checksums, read_manifest, read_record,
                                                read_sizes)
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
+from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
 
 
@@ -30,21 +31,18 @@ def records_fingerprint(sources: Iterable[Path]) -> str:
     return ' '.join(f'{zlib.crc32((source / CHECKSUM_FILE).read_bytes()):08x}' for source in sources)
 
 
-def copy_records(source: Path, keys: Iterable[str], writer: LmdbWriter) -> int:
+def copy_records(source: Path, keys: Collection[str], writer: LmdbWriter, progress: Progress = silent) -> None:
     """Put the records of `source` under `keys` into `writer`, but for those that it has.
-
-    Returns:
-        Number of keys.
 
     Raises:
         UserError: a record is missing or damaged, or cannot be written.
     """
-    sizes, checksums, done = read_sizes(source), read_checksums(source), 0
-    for key in keys:
+    sizes, checksums, task = read_sizes(source), read_checksums(source), f'{source.name}: copied'
+    progress(task, 0, len(keys))
+    for done, key in enumerate(keys, start=1):
         if key not in writer.written:
             record = EncodedPicture(read_record(source, key), *sizes[key])
             if record.checksum != checksums.get(key):
                 raise UserError(f'{source}/{key}: the record is damaged; pack the set again')
             writer.put_encoded(key, record)
-        done += 1
-    return done
+        progress(task, done, len(keys))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from glowdeblur_plugin.data.packers.engine import Packed, pack_plans
-from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan, clean_key
+from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan, checked_split, clean_key
 from glowdeblur_plugin.data.packers.settings import PackSettings
 from glowdeblur_plugin.data.packers.trees import picture_files
 from glowdeblur_plugin.data.progress import Progress, silent
@@ -28,7 +28,7 @@ def pack_folder(gt: Path | None, out: Path, lq: Path | None = None, split: str =
     names = sorted({name for found in files.values() for name in found})
     entries = [Entry(clean_key(name), {side: (folder / files[side].get(name, _other(files, name)),)
                                        for side, folder in folders.items()}) for name in names]
-    return pack_plans([SplitPlan(SET, VERSION, clean_key(split), entries)], out, settings, progress)
+    return pack_plans([SplitPlan(SET, VERSION, checked_split(split), entries)], out, settings, progress)
 
 
 def _pictures(folder: Path, side: str) -> dict[str, str]:

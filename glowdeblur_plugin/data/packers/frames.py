@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from glowdeblur_plugin.data.packers.engine import Packed, pack_plans
-from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan, clean_key
+from glowdeblur_plugin.data.packers.plan import Entry, SplitPlan, checked_split, clean_key
 from glowdeblur_plugin.data.packers.settings import PackSettings
 from glowdeblur_plugin.data.packers.trees import picture_files
 from glowdeblur_plugin.data.progress import Progress, silent
@@ -14,6 +14,7 @@ from glowdeblur_plugin.data.simulate.camera import Response
 from glowdeblur_plugin.errors import UserError
 
 SET, VERSION = 'frames', 1
+SCENE = r'^.*?(?=_?\d+_\d+f$)'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +62,8 @@ def pack_frames(root: Path, out: Path, averaging: Averaging, split: str = 'train
     entries = [entry for run in _runs(root) for entry in _pairs(root, run, averaging)]
     if not entries:
         raise UserError(f'--root: {root} holds no {averaging.frames[0]} consecutive frames of one video')
-    details = {'frames': list(averaging.frames), 'frame_step': averaging.step, 'response': averaging.response}
-    plan = SplitPlan(SET, VERSION, clean_key(split), entries, details=details, response=averaging.response)
+    details = {'frames': list(averaging.frames), 'frame_step': averaging.step, 'response': averaging.response, 'scene': SCENE}
+    plan = SplitPlan(SET, VERSION, checked_split(split), entries, details=details, response=averaging.response)
     return pack_plans([plan], out, settings, progress)
 
 

@@ -23,6 +23,7 @@ class GsBlur(PublicSet):
 
     name: ClassVar[str] = 'gsblur'
     title: ClassVar[str] = 'GS-Blur'
+    scene: ClassVar[str] = r'^.+(?=_\d{2,}_(?:dy_)?r[234]_)'
 
     blurry: str = field(default='input_noise', metadata={'help': 'name of the folders of blurry pictures'})
     sharp: str = field(default='target', metadata={'help': 'name of the folders of sharp pictures'})

@@ -18,11 +18,13 @@ class Hide(PublicSet):
     Counts: README.md of joanshen0508/HA_deblur. Tree, as third-party loaders read it (the authors show none):
     `GT/*.png`, `train/*.png`, `test/test-close-ups/*.png`, `test/test-long-shot/*.png`; `train.txt` and `test.txt`, one name a
     line, are used where they are there, so that missing pictures are named. The sharp picture has the blurry one's name,
-    in some copies without the `.MP4` before the suffix; keys have '_' for that dot.
+    in some copies without the `.MP4` before the suffix; keys have '_' for that dot. Names are `<number>from<video>`: a video is
+    taken for a scene.
     """
 
     name: ClassVar[str] = 'hide'
     title: ClassVar[str] = 'HIDE'
+    scene: ClassVar[str] = '(?<=from)[^_]+'
 
     def counts(self) -> dict[str, int | None]:
         return dict(COUNTS)

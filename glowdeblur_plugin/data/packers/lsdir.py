@@ -27,6 +27,7 @@ class Lsdir(PublicSet):
 
     name: ClassVar[str] = 'lsdir'
     title: ClassVar[str] = 'LSDIR, sharp pictures alone'
+    scene: ClassVar[str] = '^.+(?=$)'
 
     def counts(self) -> dict[str, int | None]:
         return dict(COUNTS)

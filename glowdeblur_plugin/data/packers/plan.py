@@ -12,6 +12,8 @@ from glowdeblur_plugin.data.simulate.camera import Response
 from glowdeblur_plugin.errors import UserError
 
 NOT_IN_KEYS = re.compile(r'[^A-Za-z0-9_\-]')
+BEFORE_LAST_PART = '^.+(?=_[^_]+$)'
+SPLIT_NAME = re.compile(r'[A-Za-z0-9_\-]+')
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ def pair(key: str, lq: Path, gt: Path) -> Entry:
 def clean_key(name: str) -> str:
     """`name` with '_' for every character other than letters, digits, '_' and '-': BasicSR cuts keys at a dot."""
     return NOT_IN_KEYS.sub('_', name)
+
+
+def checked_split(name: str) -> str:
+    """`name` as it is, when sets can be called by it.
+
+    Raises:
+        UserError: it is empty or has other characters than letters, digits, '_' and '-'.
+    """
+    if SPLIT_NAME.fullmatch(name) is None:
+        raise UserError(f"--split: expected letters, digits, '_' and '-', such as train, found {name!r}")
+    return name
 
 
 @dataclass(frozen=True)
@@ -71,12 +84,15 @@ class PublicSet(ABC):
         name, version: see `SplitPlan`.
         title: what the command line says about it.
         on_demand: splits that are packed only when they are named.
+        scene: regular expression for the part of a key that is equal in pictures of one scene, `$` standing where the key ends;
+            None where keys do not say. It goes into the manifest, for `split_unpaired`.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     version: ClassVar[int] = 1
     on_demand: ClassVar[tuple[str, ...]] = ()
+    scene: ClassVar[str | None] = BEFORE_LAST_PART
 
     @abstractmethod
     def counts(self) -> dict[str, int | None]:
@@ -99,11 +115,12 @@ class PublicSet(ABC):
         if not root.is_dir():
             raise UserError(f'--root: {root} is not a folder; give the one that the archives of {self.name} were unpacked into')
         counts = self.counts()
-        chosen = [split for split in counts if split not in self.on_demand] if splits is None else list(splits)
+        chosen = [split for split in counts if split not in self.on_demand] if splits is None else list(dict.fromkeys(splits))
         for split in chosen:
             if split not in counts:
                 raise UserError(f'--split: {self.name} has no split {split!r} with these options, it has {", ".join(counts)}')
-        return [SplitPlan(self.name, self.version, split, self.entries(root, split), counts[split], self.details())
+        details = self.details() | ({} if self.scene is None else {'scene': self.scene})
+        return [SplitPlan(self.name, self.version, split, self.entries(root, split), counts[split], details)
                 for split in chosen]
 
     def details(self) -> dict[str, Any]:

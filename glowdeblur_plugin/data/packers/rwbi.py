@@ -18,6 +18,7 @@ class Rwbi(PublicSet):
 
     name: ClassVar[str] = 'rwbi'
     title: ClassVar[str] = 'RWBI, blurry pictures alone'
+    scene: ClassVar[None] = None
 
     def counts(self) -> dict[str, int | None]:
         return {'test': None}

@@ -58,11 +58,8 @@ def _without_shard(manifest: Manifest) -> Manifest:
 def _merge(target: Path, shards: list[Path], manifest: Manifest, progress: Progress) -> Packed:
     if is_there(target, manifest, (shard / MANIFEST_FILE for shard in shards)):
         return Packed(target, False)
-    done, shown = 0, f'{target.name}: merged'
-    progress(shown, done, manifest.count)
     with LmdbWriter(target, manifest.set, manifest.set_version, encoding=manifest.encoding,
                     fingerprint=records_fingerprint(shards), details=manifest.details) as writer:
         for shard in shards:
-            done += copy_records(shard, read_sizes(shard), writer)
-            progress(shown, done, manifest.count)
+            copy_records(shard, read_sizes(shard), writer, progress)
     return Packed(target, True)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from glowdeblur_plugin.data.encodings import EncodedPicture, Encoding, encode_picture
+from glowdeblur_plugin.data.lmdb_store import Manifest, read_manifest
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.engine import Packed
-from glowdeblur_plugin.data.packers.plan import clean_key
+from glowdeblur_plugin.data.packers.plan import checked_split, clean_key
+from glowdeblur_plugin.data.packers.published import is_there
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import cell_means, encode_motion
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
@@ -45,39 +47,51 @@ class Simulation:
 def pack_simulated(simulation: Simulation, out: Path, split: str = 'val', workers: int | None = None,
                    progress: Progress = silent) -> list[Packed]:
     """Pack `out`/<split>_{lq,gt,motion}.lmdb: whole pictures less the margin that the blur needs, as `SimulatedBlurDataset`
-    gives them in validation, under the keys `<name>_<number of the blur>`. An interrupted run goes on where it was.
+    gives them in validation, under the keys `<name>_<number of the blur>`. An interrupted run goes on where it was, and sides
+    that are complete are left alone.
 
     Args:
         workers: processes; by default the cores.
 
     Raises:
-        UserError: a wrong option, a missing, damaged or too small picture, or a set that is there already.
+        UserError: a wrong option, a missing, damaged or too small picture, or another set is there.
     """
-    for option, value in (('--blurs', simulation.blurs), ('--cell', simulation.cell), ('--workers', workers or 1)):
-        if value < 1:
-            raise UserError(f'{option}: expected at least 1, found {value}')
-    paths = {side: out / f'{split}_{side}.lmdb' for side in SIDES}
-    for path in paths.values():
-        if path.exists():
-            raise UserError(f'{path}: is there already; delete it to pack it again, or give another --out')
+    for option, value, least in (('--blurs', simulation.blurs, 1), ('--cell', simulation.cell, 1),
+                                 ('--workers', 1 if workers is None else workers, 1), ('--seed', simulation.seed, 0)):
+        if value < least:
+            raise UserError(f'{option}: expected at least {least}, found {value}')
+    paths = {side: out / f'{checked_split(split)}_{side}.lmdb' for side in SIDES}
     dataset = _dataset(simulation)
     keys = _keys(dataset)
-    details = {'split': split, 'domain': simulation.domain, 'blurs': simulation.blurs, 'seed': simulation.seed}
+    manifests = _manifests(simulation, split, dataset)
+    waiting = [side for side, path in paths.items() if not is_there(path, manifests[side], [])]
+    if not waiting:
+        return [Packed(path, False) for path in paths.values()]
     with ExitStack() as stack:
         pool = stack.enter_context(Workers(workers or usable_cores()))
         writers = {side: stack.enter_context(LmdbWriter(
-            path, SET, VERSION, encoding='motion' if side == 'motion' else simulation.encoding, fingerprint=dataset.fingerprint(),
-            details={**details, 'side': side, **({'cell': simulation.cell} if side == 'motion' else {})}))
-            for side, path in paths.items()}
+            paths[side], SET, VERSION, encoding=manifests[side].encoding, fingerprint=dataset.fingerprint(),
+            details=manifests[side].details)) for side in waiting}
         open_draws = [draw for draw, key in enumerate(keys) if any(key not in writer.written for writer in writers.values())]
         progress(f'{split}: blurred', 0, len(open_draws))
         results = pool.map(_render, ((simulation, draw) for draw in open_draws))
         for done, (draw, records) in enumerate(zip(open_draws, results, strict=True), start=1):
-            for side, record in records.items():
-                if keys[draw] not in writers[side].written:
-                    writers[side].put_encoded(keys[draw], record)
+            for side, writer in writers.items():
+                if keys[draw] not in writer.written:
+                    writer.put_encoded(keys[draw], records[side])
             progress(f'{split}: blurred', done, len(open_draws))
-    return [Packed(path, True) for path in paths.values()]
+    return [Packed(path, side in waiting) for side, path in paths.items()]
+
+
+def _manifests(simulation: Simulation, split: str, dataset: SimulatedBlurDataset) -> dict[str, Manifest]:
+    """What the manifest of each side will be. Where the source says what a scene is, so do they."""
+    source = read_manifest(simulation.gt) if simulation.gt.suffix == '.lmdb' else None
+    scene = None if source is None else source.details.get('scene')
+    details = {'split': split, 'domain': simulation.domain, 'blurs': simulation.blurs, 'seed': simulation.seed,
+               'simulated': dataset.fingerprint(), **({} if scene is None else {'scene': scene.replace('$', r'_\d+$')})}
+    return {side: Manifest(SET, VERSION, 0, 'motion' if side == 'motion' else simulation.encoding,
+                           {**details, 'side': side, **({'cell': simulation.cell} if side == 'motion' else {})})
+            for side in SIDES}
 
 
 @lru_cache(maxsize=1)

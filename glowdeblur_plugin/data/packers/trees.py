@@ -114,4 +114,3 @@ def read_list(file: Path, columns: int) -> list[list[str]]:
     if not rows:
         raise UserError(f'{file}: names no picture')
     return rows
-    return rows

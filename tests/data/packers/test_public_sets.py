@@ -123,7 +123,7 @@ def test_test_videos_of_dvd_come_from_a_file(tmp_path):
     plans = {plan.split: plan for plan in Dvd(test_list=tree.root / 'mine.txt').plans(tree.root)}
     assert [entry.key for entry in plans['test'].entries] == ['IMG_0001_00000', 'IMG_0003_00000']
     assert len(plans['train'].entries) == 10
-    assert plans['test'].details == {'test_videos': ['IMG_0001', 'IMG_0003']}
+    assert plans['test'].details['test_videos'] == ['IMG_0001', 'IMG_0003']
     tree.write('mine.txt', 'IMG_9999')
     with pytest.raises(UserError, match='lacks the test videos IMG_9999'):
         Dvd(test_list=tree.root / 'mine.txt').plans(tree.root)

@@ -4,17 +4,30 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import lmdb
 import numpy as np
 import pytest
 from miniature import Miniature, content, gopro, pixels
 
 from glowdeblur_plugin import cli
+from glowdeblur_plugin.data.packers.bsd import Bsd
 from glowdeblur_plugin.data.packers.crop import Crop
+from glowdeblur_plugin.data.packers.dvd import Dvd
 from glowdeblur_plugin.data.packers.engine import pack_plans
+from glowdeblur_plugin.data.packers.folder import pack_folder
+from glowdeblur_plugin.data.packers.frames import SCENE as FRAMES_SCENE
+from glowdeblur_plugin.data.packers.gopro import GoPro
+from glowdeblur_plugin.data.packers.gsblur import GsBlur
+from glowdeblur_plugin.data.packers.hide import Hide
+from glowdeblur_plugin.data.packers.lsdir import Lsdir
+from glowdeblur_plugin.data.packers.plan import BEFORE_LAST_PART
+from glowdeblur_plugin.data.packers.realblur import RealBlur
+from glowdeblur_plugin.data.packers.reds import Reds
+from glowdeblur_plugin.data.packers.rsblur import RsBlur
 from glowdeblur_plugin.data.packers.settings import PackSettings, Shard
 from glowdeblur_plugin.data.packers.shards import merge_shards
-from glowdeblur_plugin.data.packers.split_unpaired import split_keys, split_unpaired
+from glowdeblur_plugin.data.packers.split_unpaired import scenes_of, split_keys, split_unpaired
 from glowdeblur_plugin.data.picture_source import LmdbSource
 from glowdeblur_plugin.errors import UserError
 
@@ -117,19 +130,58 @@ def test_a_damaged_record_is_not_copied(tmp_path):
 
 def test_halves_are_disjoint_complete_and_keep_scenes_whole():
     keys = [f'seq{scene}_{number:06d}_s{cut:03d}' for scene in range(20) for number in range(scene + 1) for cut in (1, 2)]
-    sharp, blurry = split_keys(keys, 0.6, seed=0)
+    scenes = scenes_of(keys, BEFORE_LAST_PART)
+    assert scenes == {key: key.split('_')[0] for key in keys}
+    sharp, blurry = split_keys(scenes, 0.6, seed=0)
     assert not set(sharp) & set(blurry) and sorted([*sharp, *blurry]) == sorted(keys)
-    assert not {key.split('_')[0] for key in sharp} & {key.split('_')[0] for key in blurry}
+    assert not {scenes[key] for key in sharp} & {scenes[key] for key in blurry}
     assert abs(len(sharp) - 0.6 * len(keys)) <= 20
-    assert split_keys(keys[::-1], 0.6, seed=0) == (sharp, blurry) != split_keys(keys, 0.6, seed=1)
+    assert split_keys(dict(reversed(scenes.items())), 0.6, seed=0) == (sharp, blurry) != split_keys(scenes, 0.6, seed=1)
 
 
-def test_pictures_are_divided_where_there_is_one_scene():
-    sharp, blurry = split_keys([f'{number}' for number in range(10)], 0.6, seed=0)
-    assert (len(sharp), len(blurry)) == (6, 4)
-    sharp, blurry = split_keys([f'a_{number}_s{cut:03d}' for number in range(10) for cut in (1, 2)], 0.6, seed=0)
+def test_sub_images_of_a_picture_stay_together():
+    scenes = scenes_of([f'a_{number}_s{cut:03d}' for number in range(10) for cut in (1, 2)], '.+')
+    sharp, blurry = split_keys(scenes, 0.6, seed=0)
     assert (len(sharp), len(blurry)) == (12, 8)
     assert not {key[:-5] for key in sharp} & {key[:-5] for key in blurry}
+
+
+@pytest.mark.parametrize('rule, scene, keys', [
+    (GoPro.scene, 'GOPR0372_07_00', ['GOPR0372_07_00_000047', 'GOPR0372_07_00_000048_s001']),
+    (Hide.scene, 'GOPR1096', ['1fromGOPR1096', '100fromGOPR1096_MP4', '100fromGOPR1096_MP4_s002']),
+    (Reds.scene, 'train_017', ['train_017_00000000', 'train_017_00000099_s003']),
+    (RealBlur.scene, 'j_scene001', ['j_scene001_1', 'j_scene001_21']),
+    (Bsd.scene, '1ms8ms_train_000', ['1ms8ms_train_000_00000001']),
+    (RsBlur.scene, '0001', ['0001_000001', '0001_000002']),
+    (GsBlur.scene, 'part_my_scene', ['part_my_scene_07_r2_0_5_1', 'part_my_scene_12_r4_0_75_3', 'part_my_scene_07_dy_r3_1_0']),
+    (Dvd.scene, '720p_240fps_2', ['720p_240fps_2_00001']),
+    (Lsdir.scene, 'train_0000001', ['train_0000001', 'train_0000001_s001']),
+    (FRAMES_SCENE, 'videos_a1', ['videos_a1_000004_7f', 'videos_a1_000013_11f_s001']),
+    (FRAMES_SCENE, 'clip2_frame', ['clip2_frame0004_7f', 'clip2_frame1013_9f']),
+    (FRAMES_SCENE, '', ['0004_7f', '1013_9f']),
+])
+def test_scenes_of_every_packers_keys(rule, scene, keys):
+    """As they are, and with the number that a simulated blur adds to them."""
+    assert set(scenes_of(keys, rule).values()) == {scene}
+    blurs = [f'{key}_{blur}' for key in keys if not key[-4:-3] == 's' for blur in (0, 12)]
+    assert set(scenes_of(blurs, rule.replace('$', r'_\d+$')).values()) == {scene}
+
+
+def test_what_is_no_scene_is_said(tmp_path):
+    for rule, message in (('(', 'is no regular expression'), ('^x', "finds no scene in the key 'a_1'")):
+        with pytest.raises(UserError, match=f'--scene: .* {message}'):
+            scenes_of(['a_1'], rule)
+    own, out = tmp_path / 'own', str(tmp_path / 'halves')
+    own.mkdir()
+    for name in ('a_1', 'a_2', 'b_1'):
+        cv2.imwrite(str(own / f'{name}.png'), np.zeros((8, 8, 3), np.uint8))
+    pack_folder(own, tmp_path / 'set', own, settings=PackSettings(workers=1))
+    with pytest.raises(UserError, match='train_gt.lmdb: does not say which pictures show one scene.*give --scene'):
+        split_unpaired(tmp_path / 'set', tmp_path / 'halves')
+    assert cli.main(['pack', 'split-unpaired', str(tmp_path / 'set'), '--out', out, '--scene', BEFORE_LAST_PART]) == 0
+    assert (tmp_path / 'halves/train_sharp.txt').read_text().split() == ['a_1', 'a_2']
+    with pytest.raises(UserError, match='--seed: expected at least 0, found -1'):
+        split_unpaired(tmp_path / 'set', tmp_path / 'halves', seed=-1)
 
 
 def test_unpaired_halves_are_sets_of_their_own_with_their_lists(tmp_path):

@@ -1,5 +1,7 @@
 """Simulated pairs are packed as the data set gives them, with their motion, and go on after a stop."""
 
+import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,11 @@ import pytest
 
 from glowdeblur_plugin import cli
 from glowdeblur_plugin.data.lmdb_store import read_manifest
+from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers import simulated
+from glowdeblur_plugin.data.packers.plan import BEFORE_LAST_PART
 from glowdeblur_plugin.data.packers.simulated import Simulation, pack_simulated
+from glowdeblur_plugin.data.packers.split_unpaired import split_unpaired
 from glowdeblur_plugin.data.paired_lmdb_dataset import PairedLMDBDataset
 from glowdeblur_plugin.data.side_data import MotionSource, cell_means
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
@@ -38,8 +43,8 @@ def test_pairs_and_motion_are_those_of_the_simulated_set(photographs_folder: Pat
         for side in ('lq', 'gt'):
             np.testing.assert_array_equal(found[side], expected[side])
         np.testing.assert_allclose(found['motion'], expected['motion'], rtol=1e-3, atol=1e-4)
-    assert read_manifest(tmp_path / 'val_motion.lmdb').details == {'split': 'val', 'domain': 'gentle', 'blurs': 2, 'seed': 5,
-                                                                   'side': 'motion', 'cell': 1}
+    details = {'split': 'val', 'domain': 'gentle', 'blurs': 2, 'seed': 5, 'side': 'motion', 'cell': 1}
+    assert read_manifest(tmp_path / 'val_motion.lmdb').details == {**details, 'simulated': drawn.fingerprint()}
 
 
 def test_motion_is_kept_by_cells(photographs_folder: Path, tmp_path: Path) -> None:
@@ -79,11 +84,49 @@ def test_a_stopped_run_goes_on(photographs_folder: Path, tmp_path: Path, monkeyp
             assert first == second
 
 
+def test_a_run_killed_between_its_sets_goes_on_and_a_finished_one_is_left_alone(photographs_folder: Path, tmp_path: Path,
+                                                                               capsys: pytest.CaptureFixture[str]) -> None:
+    simulation = Simulation(gt=photographs_folder, domain='gentle')
+    pack_simulated(simulation, tmp_path, workers=1)
+    motion, kept = tmp_path / 'val_motion.lmdb', (tmp_path / 'val_lq.lmdb' / 'data.mdb').stat().st_mtime_ns
+    whole = (motion / 'checksums.txt').read_text()
+    shutil.rmtree(motion)
+    packed = pack_simulated(simulation, tmp_path, workers=1)
+    assert [(one.path.name, one.now) for one in packed] == [('val_lq.lmdb', False), ('val_gt.lmdb', False),
+                                                           ('val_motion.lmdb', True)]
+    assert (motion / 'checksums.txt').read_text() == whole
+    assert (tmp_path / 'val_lq.lmdb' / 'data.mdb').stat().st_mtime_ns == kept
+    assert not any(one.now for one in pack_simulated(simulation, tmp_path, workers=1))
+    shutil.rmtree(motion)
+    with pytest.raises(UserError, match='val_lq.lmdb: is there already and differs .*seed is 0, not 1'):
+        pack_simulated(dataclasses.replace(simulation, seed=1), tmp_path)
+    assert not motion.exists()
+
+
+def test_scenes_are_those_of_the_sharp_set(tmp_path: Path) -> None:
+    """Frames of two clips, each blurred twice."""
+    rng = np.random.default_rng(0)
+    with LmdbWriter(tmp_path / 'sharp.lmdb', 'reds', encoding='raw', details={'scene': BEFORE_LAST_PART}) as writer:
+        for key in ('000_01', '000_02', '001_01', '001_02'):
+            writer.put(key, rng.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    pack_simulated(Simulation(gt=tmp_path / 'sharp.lmdb', domain='gentle', blurs=2), tmp_path / 'set', 'train', workers=1)
+    split_unpaired(tmp_path / 'set', tmp_path / 'halves', sharp_share=0.5)
+    for half in ('sharp', 'blurry'):
+        keys = (tmp_path / 'halves' / f'train_{half}.txt').read_text().split()
+        assert len(keys) == 4 and len({key.split('_')[0] for key in keys}) == 1
+
+
 def test_the_command_and_its_refusals(photographs_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ['pack', 'simulated', '--gt', str(photographs_folder), '--domain', 'gentle', '--out', str(tmp_path / 'out')]
     assert cli.main([*arguments, '--workers', '1']) == 0
     assert f'{tmp_path / "out" / "val_motion.lmdb"}: packed' in capsys.readouterr().out
-    for more, message in (([], 'val_lq.lmdb: is there already'), (['--blurs', '0'], '--blurs: expected at least 1, found 0')):
+    for more, message in ((['--seed', '3'], 'val_lq.lmdb: is there already and differs'),
+                          (['--blurs', '0'], '--blurs: expected at least 1, found 0'),
+                          (['--workers', '0'], '--workers: expected at least 1, found 0'),
+                          (['--seed', '-1'], '--seed: expected at least 0, found -1'),
+                          (['--split', 'a.b'], "--split: expected letters, digits, '_' and '-', such as train, found 'a.b'"),
+                          (['--out', 'x.lmdb'], '--out: x.lmdb has the name of a packed set'),
+                          (['--gt', ''], 'an argument that should be a file or folder is empty')):
         assert cli.main([*arguments, *more]) == 2
         error = capsys.readouterr().err
         assert message in error and error.count('\n') == 1

@@ -8,6 +8,7 @@ import numpy as np
 from glowdeblur_plugin.data.decode import decode_picture
 from glowdeblur_plugin.data.encodings import EncodedPicture, Encoding, encode_picture
 from glowdeblur_plugin.data.simulate.camera import Response
+from glowdeblur_plugin.data.simulate.high_speed import average_frames
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 
@@ -42,8 +43,6 @@ def _picture(task: EncodeTask) -> np.ndarray:
     pictures = [_read(file) for file in task.files]
     if len(pictures) == 1:
         return pictures[0]
-    from glowdeblur_plugin.data.simulate.high_speed import average_frames
-
     return average_frames(pictures, task.response)[0]
 
 

@@ -71,7 +71,7 @@ def _states_digest(states: dict[str, FileState]) -> str:
 def _digest(lines: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for line in lines:
-        digest.update(line.encode() + b'\n')
+        digest.update(line.encode(errors='surrogateescape') + b'\n')
     return digest.hexdigest()[:16]
 
 

@@ -45,8 +45,15 @@ def _levels(root: Path) -> Iterator[list[Path]]:
 
 
 def _sub_folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith('.'))
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if not entry.name.startswith('.') and entry.is_dir())
+    except OSError as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> UserError:
+    return UserError(f'{error.filename}: cannot be read ({error.strerror})')
 
 
 def folder_names(folder: Path) -> list[str]:
@@ -71,13 +78,21 @@ def picture_files(folder: Path) -> dict[str, str]:
     """Path below `folder` without its suffix to the path with it, of all pictures in it and in its sub-folders, sorted.
 
     Raises:
-        UserError: not a folder, or two pictures whose paths differ only in the suffix.
+        UserError: not a folder, one that cannot be read, a link back to a folder above it, or two pictures whose paths differ
+            only in the suffix.
     """
     if not folder.is_dir():
         raise UserError(f'{folder}: {"is not a folder" if folder.exists() else "does not exist"}; give a folder of pictures')
+    def refuse(error: OSError) -> None:
+        raise _unreadable(error)
+
     paths = []
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
         folders[:] = [name for name in folders if not name.startswith('.')]
+        for name in folders:
+            real = os.path.realpath(os.path.join(place, name))
+            if os.path.commonpath([real, os.path.realpath(place)]) == real:
+                raise UserError(f'{os.path.join(place, name)}: links back to {real}, which holds it; take the link away')
         below = Path(place).relative_to(folder)
         paths += [(below / name).as_posix() for name in names if not name.startswith('.')]
     return _by_stem(folder, sorted(paths))

@@ -15,6 +15,7 @@ from glowdeblur_plugin.data.lmdb_store import read_manifest
 from glowdeblur_plugin.data.packers.crop import Crop
 from glowdeblur_plugin.data.packers.folder import pack_folder
 from glowdeblur_plugin.data.packers.settings import PackSettings
+from glowdeblur_plugin.data.packers.trees import picture_files
 from glowdeblur_plugin.data.picture_source import LmdbSource
 from glowdeblur_plugin.errors import UserError
 
@@ -195,3 +196,30 @@ def test_the_command_packs_pairs_and_shows_progress(pair_folders, capsys):
     shown = capsys.readouterr()
     assert 'folder train: packed 6 of 6, 0:00 left' in map(str.rstrip, shown.err.splitlines())
     assert shown.out == ''.join(f'{pair_folders}/out/train_{side}.lmdb: packed\n' for side in ('lq', 'gt'))
+
+
+def test_a_link_to_a_folder_above_is_refused_and_one_aside_is_followed(tmp_path):
+    (tmp_path / 'gt' / 'a').mkdir(parents=True)
+    (tmp_path / 'other').mkdir()
+    cv2.imwrite(str(tmp_path / 'other' / 'x.png'), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / 'gt' / 'b').symlink_to(tmp_path / 'other')
+    assert picture_files(tmp_path / 'gt') == {'b/x': 'b/x.png'}
+    (tmp_path / 'gt' / 'a' / 'loop').symlink_to(tmp_path / 'gt')
+    with pytest.raises(UserError, match='--gt: .*gt/a/loop: links back to .*gt, which holds it'):
+        pack_folder(tmp_path / 'gt', tmp_path / 'out')
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason='nothing is unreadable for root')
+def test_an_unreadable_folder_is_named(tmp_path):
+    (tmp_path / 'gt' / 'a').mkdir(parents=True, mode=0)
+    with pytest.raises(UserError, match='--gt: .*gt/a: cannot be read'):
+        pack_folder(tmp_path / 'gt', tmp_path / 'out')
+
+
+def test_names_that_are_no_text_are_packed_under_clean_keys(tmp_path):
+    (tmp_path / 'gt').mkdir()
+    picture = np.full((8, 8, 3), 7, np.uint8)
+    data = cv2.imencode('.png', picture)[1].tobytes()
+    (tmp_path / 'gt' / os.fsdecode(b'caf\xe9.png')).write_bytes(data)
+    pack_folder(tmp_path / 'gt', tmp_path / 'out', settings=PackSettings(workers=1))
+    np.testing.assert_array_equal(LmdbSource(tmp_path / 'out' / 'train_gt.lmdb').read('caf_'), picture)

@@ -39,7 +39,6 @@ def test_numbers_of_frames_are_used_in_turn(step, expected):
 
 @pytest.mark.parametrize(('response', 'gamma'), [('none', 1.0), ('gamma22', 2.2)])
 def test_pairs_are_means_of_consecutive_frames_and_the_one_in_the_middle(videos, response, gamma):
-    pytest.importorskip('glowdeblur_plugin.data.simulate.high_speed')
     assert pack(videos, '--frames', '3,5', '--response', response) == 0
     lq, gt = (LmdbSource(videos / 'out' / f'train_{side}.lmdb') for side in ('lq', 'gt'))
     expected = {'one_f_9_3f': (8, 9, 10), 'one_f_17_3f': (16, 17, 18), 'two_f_1_3f': (0, 1, 2)}

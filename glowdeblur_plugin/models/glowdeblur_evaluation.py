@@ -11,7 +11,7 @@ from torch import Tensor
 
 from glowdeblur_plugin.archs.glowdeblur_arch import Condition, GLOWDeblur
 from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.diffusion.sampler import sample_flow
+from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow
 from glowdeblur_plugin.drawing import labelled_strip, motion_panel
 from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
 from glowdeblur_plugin.options import Between
@@ -25,21 +25,25 @@ class RestorationSettings:
         steps: velocity evaluations from pure noise.
         warm_sigma: noise level of the warm start around the aligned feature.
         warm_steps: velocity evaluations from there.
+        solver: how the flow is integrated, see `sample_flow`.
     """
 
     steps: Annotated[int, Between(1)] = 20
     warm_sigma: Annotated[float, Between(0.001, 1)] = 0.5
     warm_steps: Annotated[int, Between(1)] = 4
+    solver: SolverName = 'euler'
 
 
-def restore(net: GLOWDeblur, condition: Condition, noise: Tensor, steps: int, start: float = 1.0) -> Tensor:
+def restore(net: GLOWDeblur, condition: Condition, noise: Tensor, steps: int, start: float = 1.0,
+            solver: SolverName = 'euler') -> Tensor:
     """Sample a latent under `condition` from `noise` (N, C, h, w) and decode it: pictures (N, 3, H, W), not clamped.
 
     A `start` below 1 begins at that noise level around the aligned feature. The latent keeps the precision of `noise` also under
     autocast (diffusers' scheduler would round it to the velocity's).
     """
     guess = condition.aligned if start < 1 else None
-    latent = sample_flow(lambda noised, sigma: net.velocity(noised, sigma, condition).to(noise.dtype), noise, steps, start, guess)
+    latent = sample_flow(lambda noised, sigma: net.velocity(noised, sigma, condition).to(noise.dtype), noise, steps, start, guess,
+                         solver)
     return net.decode(latent)
 
 
@@ -69,7 +73,7 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
     padded = pad_to_multiple(lq, net.size_multiple)
     condition = net.condition(padded)
     noise = torch.randn(condition.aligned.shape, generator=generator, device=generator.device).to(lq.device)
-    restored = cut(restore(net, condition, noise, settings.steps))
+    restored = cut(restore(net, condition, noise, settings.steps, solver=settings.solver))
     if not full:
         return {'restored': restored}
     ways = {
@@ -77,8 +81,8 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
         'prereconstruction': cut(condition.prereconstruction),
         'prereconstruction_codec': through_codec(condition.prereconstruction),
         'restored': restored,
-        'restored_warm': cut(restore(net, condition, noise, settings.warm_steps, settings.warm_sigma)),
-        'restored_nocond': cut(restore(net, condition.zeroed(), noise, settings.steps)),
+        'restored_warm': cut(restore(net, condition, noise, settings.warm_steps, settings.warm_sigma, settings.solver)),
+        'restored_nocond': cut(restore(net, condition.zeroed(), noise, settings.steps, solver=settings.solver)),
         'codec': through_codec(pad_to_multiple(batch['gt'], net.size_multiple)),
     }
     figures = _figures(ways, batch['gt'])

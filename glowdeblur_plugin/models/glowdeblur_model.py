@@ -134,6 +134,7 @@ class GLOWDeblurModel(DeblurModel):
             first, last = self.flow_record.means()
             settings = self.val_options
             facts = {
+                'restored_solver': settings.solver,
                 'restored_steps': settings.steps,
                 'restored_warm_sigma': settings.warm_sigma,
                 'restored_warm_steps': settings.warm_steps,

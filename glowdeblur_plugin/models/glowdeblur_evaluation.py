@@ -12,6 +12,7 @@ from torch import Tensor
 
 from glowdeblur_plugin.archs.glowdeblur_arch import Condition, GLOWDeblur
 from glowdeblur_plugin.archs.padding import pad_to_multiple
+from glowdeblur_plugin.diffusion.colour import ColourName, correct_colour
 from glowdeblur_plugin.diffusion.noise import picture_noise, twin
 from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow
 from glowdeblur_plugin.drawing import labelled_strip, motion_panel
@@ -30,6 +31,7 @@ class RestorationSettings:
         warm_steps: velocity evaluations from there.
         solver: how the flow is integrated, see `sample_flow`.
         guidance: weight of what the text adds to the velocity, where there is a text; 1 follows it as trained.
+        colour: correct colours towards the pre-reconstruction, beside the plain result, see `correct_colour`.
     """
 
     steps: Annotated[int, Between(1)] = 20
@@ -37,6 +39,7 @@ class RestorationSettings:
     warm_steps: Annotated[int, Between(1)] = 4
     solver: SolverName = 'euler'
     guidance: Annotated[float, Between(0)] = 1.0
+    colour: ColourName = 'none'
 
 
 def restore(net: GLOWDeblur,
@@ -83,7 +86,8 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
             been made from the sharp picture.
 
     Returns:
-        `restored`, and in a full report `strip` and `blur` (1, 3, h, w) and the figures of `summary.json` by name.
+        `restored`, with a colour correction also `restored_colour`, and in a full report `strip` and `blur` (1, 3, h, w) and the
+        figures of `summary.json` by name. `restored` is never corrected, nor is any figure, those of `restored_colour` apart.
     """
     lq, size = batch['lq'], batch['lq'].shape[-2:]
 
@@ -95,23 +99,26 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
             return cut(net.decode(net.encode(picture)))
 
     def sample(known: Condition, steps: int, start: float = 1.0) -> Tensor:
-        return cut(restore(net, known, [generator], steps, start, settings.solver, text, text_mask, settings.guidance))
+        return restore(net, known, [generator], steps, start, settings.solver, text, text_mask, settings.guidance)
 
     condition = net.condition(pad_to_multiple(lq, net.size_multiple))
-    restored = sample(condition, settings.steps)
+    whole = sample(condition, settings.steps)
+    results = {'restored': cut(whole)}
+    if settings.colour == 'wavelet':
+        results['restored_colour'] = cut(correct_colour(whole, condition.prereconstruction.float()))
     if not full:
-        return {'restored': restored}
+        return results
     ways = {
         'blurry': lq,
         'prereconstruction': cut(condition.prereconstruction),
         'prereconstruction_codec': through_codec(condition.prereconstruction),
-        'restored': restored,
-        'restored_warm': sample(condition, settings.warm_steps, settings.warm_sigma),
-        'restored_nocond': sample(condition.zeroed(), settings.steps),
+        **results,
+        'restored_warm': cut(sample(condition, settings.warm_steps, settings.warm_sigma)),
+        'restored_nocond': cut(sample(condition.zeroed(), settings.steps)),
         'codec': through_codec(pad_to_multiple(batch['gt'], net.size_multiple)),
     }
     figures = _figures(ways, batch['gt'])
-    figures['psnr_restored_to_prereconstruction'] = _psnr(restored, ways['prereconstruction_codec'])
+    figures['psnr_restored_to_prereconstruction'] = _psnr(ways['restored'], ways['prereconstruction_codec'])
     motion, truth = condition.motion.float(), None
     if 'motion' in batch and bool(batch.get('motion_known', True)):
         truth = batch['motion']
@@ -125,7 +132,7 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
                                                (f'restored, {settings.steps} steps', 'restored'))] +
                            [('sharp', _bytes(batch['gt']))])
     panel = motion_panel(_bytes(lq), motion[0].cpu().numpy(), None if truth is None else _pooled(truth, motion))
-    return {'restored': restored, 'strip': _tensor(strip), 'blur': _tensor(panel), **figures}
+    return {**results, 'strip': _tensor(strip), 'blur': _tensor(panel), **figures}
 
 
 def _figures(ways: dict[str, Tensor], sharp: Tensor) -> dict[str, float]:

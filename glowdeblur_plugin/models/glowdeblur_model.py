@@ -139,6 +139,7 @@ class GLOWDeblurModel(DeblurModel):
                 'restored_steps': settings.steps,
                 'restored_warm_sigma': settings.warm_sigma,
                 'restored_warm_steps': settings.warm_steps,
+                'restored_colour': settings.colour,
                 'loss_flow_first': first,
                 'loss_flow_last': last,
                 'iterations': self.iteration,

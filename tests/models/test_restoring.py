@@ -1,4 +1,4 @@
-"""Restoring with a whole nano network: guidance on the text, and pictures that do not depend on their batch."""
+"""Restoring with a whole nano network: guidance on the text, pictures that do not depend on their batch, colours."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
+from glowdeblur_plugin.diffusion.colour import correct_colour
 from glowdeblur_plugin.diffusion.noise import picture_noise
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate, restore
 from glowdeblur_plugin.models.seeds import picture_generator
@@ -107,3 +108,18 @@ def test_restoring_leaves_the_generators_and_ignores_texts_in_the_batch(net: GLO
         plain = evaluate(net, batch, generator, settings, full=False)['restored']
         assert torch.equal(plain, evaluate(net, {**batch, **texts}, generator, settings, full=False)['restored'])
         assert not torch.allclose(plain, evaluate(net, batch, generator, settings, full=False, **texts)['restored'], atol=1e-3)
+
+
+@torch.no_grad()
+def test_colours_go_towards_the_pre_reconstruction_and_leave_the_figures(net: GLOWDeblur, inputs: Inputs) -> None:
+    lq = inputs['lq'][:1, :, :30, :45]
+    batch = {'lq': lq, 'gt': lq.flip(-1)}
+    settings = [RestorationSettings(steps=2, warm_steps=1, colour=colour) for colour in ('none', 'wavelet')]
+    plain, corrected = (evaluate(net, batch, picture_generator(7, 0), setting, full=True) for setting in settings)
+    assert corrected.keys() - plain.keys() == {'restored_colour', 'psnr_restored_colour', 'ssim_restored_colour'}
+    assert all(torch.equal(torch.as_tensor(plain[name]), torch.as_tensor(corrected[name])) for name in plain)
+    condition = net.condition(torch.nn.functional.pad(lq, (0, 3, 0, 2), mode='reflect'))
+    whole = restore(net, condition, [picture_generator(7, 0)], steps=2)
+    expected = correct_colour(whole, condition.prereconstruction)[..., :30, :45].clamp(0, 1)
+    assert torch.allclose(corrected['restored_colour'], expected, atol=1e-6)
+    assert (expected - plain['restored']).abs().max() > 0.01

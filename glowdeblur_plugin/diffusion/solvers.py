@@ -15,8 +15,8 @@ class FlowDPMSolver(DPMSolverMultistepScheduler):
     """DPM-Solver++ of order 2 (Lu et al. 2022; SANA's Flow-DPM-Solver) on noise levels given by hand.
 
     diffusers' own `set_timesteps` makes its levels itself and truncates the timesteps to whole numbers; here the levels stay as
-    they are and the timesteps are exactly 1000 times as much. A level of 1 has a log signal-to-noise ratio of minus infinity and
-    is not clipped: the formulas of diffusers take their limit there (the step from it and the next are of order 1), and so they
+    they are and the timesteps are exactly 1000 times as much. A level of 1 has a log signal-to-noise ratio of minus infinity;
+    it is not clipped, as diffusers' formulas take their limit there (the step from it and the next are of order 1), and so they
     do at the last step, to 0.
     """
 

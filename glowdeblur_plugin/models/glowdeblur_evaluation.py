@@ -68,7 +68,7 @@ def restore(net: GLOWDeblur,
     noise = picture_noise(generators, aligned.shape[1:]).to(aligned.device)
     velocity = guided_velocity(net, condition, text, text_mask, guidance)
     latent = sample_flow(lambda noised, sigma: velocity(noised, sigma).to(noise.dtype), noise, steps, start,
-                         aligned if start < 1 else None, solver)
+                         aligned if start < 1 else None, solver, generators)
     return net.decode(latent)
 
 
@@ -82,12 +82,13 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
         generator: gives the noise, the same for all ways of restoring; it is left as it is.
         settings: steps and starts.
         full: also the other ways of restoring, their figures, a strip and a motion panel (needs `gt`).
-        text, text_mask: states of a text encoder, see `GLOWDeblur.velocity`; those in the batch are not read, since they may have
-            been made from the sharp picture.
+        text, text_mask: states of a text encoder, see `GLOWDeblur.velocity`; those in the batch are not read, since they may
+            have been made from the sharp picture.
 
     Returns:
-        `restored`, with a colour correction also `restored_colour`, and in a full report `strip` and `blur` (1, 3, h, w) and the
-        figures of `summary.json` by name. `restored` is never corrected, nor is any figure, those of `restored_colour` apart.
+        `restored`, with a colour correction also `restored_colour`, and in a full report `strip` and `blur` (1, 3, h, w) and
+        the figures of `summary.json` by name. `restored` is never corrected; only the figures of `restored_colour` are of the
+        corrected picture.
     """
     lq, size = batch['lq'], batch['lq'].shape[-2:]
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler, SanaTransformer2DModel
+from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler
+from tiny_sana import CHANNELS, tiny_autoencoder, tiny_texts, tiny_transformer
 
 from glowdeblur_plugin.diffusion.flow import add_noise, sampling_sigmas
 from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow
@@ -68,25 +69,12 @@ def _gaussian_error(solver: SolverName, steps: int, start: float) -> float:
 
 @pytest.mark.parametrize('start', [1.0, 0.5])
 def test_orders_of_convergence_on_gaussian_data(start: float) -> None:
-    """Euler's error falls with 1/n. DPM-Solver++'s falls with log(n)/n^2, as the steps in its own variable, the log signal-to-noise
-    ratio, do not shrink at both ends."""
+    """Euler's error falls with 1/n, DPM-Solver++'s with log(n)/n^2, as the steps in its own variable, the log signal-to-noise
+    ratio, do not shrink at the ends."""
     euler, dpm = ({steps: _gaussian_error(solver, steps, start) for steps in (128, 256)} for solver in ('euler', 'dpm'))
     assert euler[128] / euler[256] == pytest.approx(2, rel=0.03)
     assert dpm[128] / dpm[256] == pytest.approx(4 * math.log(128) / math.log(256), rel=0.05)
     assert dpm[256] < 0.2 * euler[256]
-
-
-def _transformer() -> SanaTransformer2DModel:
-    torch.manual_seed(0)
-    return SanaTransformer2DModel(in_channels=4, out_channels=4, num_layers=2, num_attention_heads=2, attention_head_dim=8,
-                                  num_cross_attention_heads=2, cross_attention_head_dim=8, cross_attention_dim=16,
-                                  caption_channels=8, sample_size=32).eval()
-
-
-def _autoencoder() -> AutoencoderDC:
-    return AutoencoderDC(latent_channels=4, encoder_block_types='ResBlock', decoder_block_types='ResBlock',
-                         encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8), encoder_layers_per_block=(1, 1),
-                         decoder_layers_per_block=(1, 1), encoder_qkv_multiscales=((), ()), decoder_qkv_multiscales=((), ()))
 
 
 @SOLVERS
@@ -94,17 +82,17 @@ def _autoencoder() -> AutoencoderDC:
 def test_sampling_equals_diffusers_pipeline_on_the_same_levels(solver: SolverName, steps: int) -> None:
     pytest.importorskip('transformers', reason="diffusers' pipelines need it")
     from diffusers import SanaPipeline
-    transformer, generator = _transformer(), torch.Generator().manual_seed(1)
-    noise, text = torch.randn(2, 4, 4, 4, generator=generator), torch.randn(2, 5, 8, generator=generator)
-    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    transformer, texts = tiny_transformer(), tiny_texts()
+    noise = torch.randn(2, CHANNELS, 4, 4, generator=torch.Generator().manual_seed(1))
     scheduler = FlowDPMSolver() if solver == 'dpm' else FlowMatchEulerDiscreteScheduler(shift=1.0)
-    pipeline = SanaPipeline(None, None, _autoencoder(), transformer, scheduler)
+    pipeline = SanaPipeline(None, None, tiny_autoencoder(), transformer, scheduler)
     pipeline.set_progress_bar_config(disable=True)
-    expected = pipeline(sigmas=LEVELS[steps], prompt_embeds=text, prompt_attention_mask=mask, latents=noise, guidance_scale=1.0,
-                        height=32, width=32, use_resolution_binning=False, output_type='latent').images
+    expected = pipeline(sigmas=LEVELS[steps], latents=noise, guidance_scale=1.0, height=32, width=32,
+                        use_resolution_binning=False, output_type='latent', **texts).images
 
     def velocity(z: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        return transformer(z, text, sigma * 1000, encoder_attention_mask=mask, return_dict=False)[0]
+        return transformer(z, texts['prompt_embeds'], sigma * 1000, encoder_attention_mask=texts['prompt_attention_mask'],
+                           return_dict=False)[0]
 
     with torch.no_grad():
         result = sample_flow(velocity, noise, steps, solver=solver)

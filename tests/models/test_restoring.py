@@ -78,7 +78,8 @@ def test_without_a_text_or_at_one_nothing_is_added(net: GLOWDeblur, inputs: Inpu
             assert torch.equal(velocity, net.velocity(**place, condition=condition, **expected))
 
 
-@pytest.mark.parametrize('settings', [{'solver': 'euler'}, {'solver': 'dpm', 'steps': 4}, {'solver': 'dpm', 'start': 0.5}])
+@pytest.mark.parametrize('settings', [{'solver': 'euler'}, {'solver': 'dpm', 'steps': 4}, {'solver': 'dpm', 'start': 0.5},
+                                      {'solver': 'scm'}, {'solver': 'scm', 'start': 0.5}])
 def test_a_picture_is_the_same_in_any_batch_and_order(net: GLOWDeblur, inputs: Inputs, settings: dict[str, Any]) -> None:
     settings = {'steps': 3, 'guidance': 2.0, **settings}
 

@@ -1,5 +1,6 @@
 """Restoring one picture with GLOWDeblur, and all that is measured and drawn about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,9 +12,12 @@ from torch import Tensor
 
 from glowdeblur_plugin.archs.glowdeblur_arch import Condition, GLOWDeblur
 from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.diffusion.sampler import sample_flow
+from glowdeblur_plugin.diffusion.colour import ColourName, correct_colour
+from glowdeblur_plugin.diffusion.noise import picture_noise, twin
+from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow
 from glowdeblur_plugin.drawing import labelled_strip, motion_panel
 from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
+from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.options import Between
 
 
@@ -25,37 +29,66 @@ class RestorationSettings:
         steps: velocity evaluations from pure noise.
         warm_sigma: noise level of the warm start around the aligned feature.
         warm_steps: velocity evaluations from there.
+        solver: how the flow is integrated, see `sample_flow`.
+        guidance: weight of what the text adds to the velocity, where there is a text; 1 follows it as trained.
+        colour: correct colours towards the pre-reconstruction, beside the plain result, see `correct_colour`.
     """
 
     steps: Annotated[int, Between(1)] = 20
     warm_sigma: Annotated[float, Between(0.001, 1)] = 0.5
     warm_steps: Annotated[int, Between(1)] = 4
+    solver: SolverName = 'euler'
+    guidance: Annotated[float, Between(0)] = 1.0
+    colour: ColourName = 'none'
 
 
-def restore(net: GLOWDeblur, condition: Condition, noise: Tensor, steps: int, start: float = 1.0) -> Tensor:
-    """Sample a latent under `condition` from `noise` (N, C, h, w) and decode it: pictures (N, 3, H, W), not clamped.
+def restore(net: GLOWDeblur,
+            condition: Condition,
+            generators: Sequence[torch.Generator],
+            steps: int,
+            start: float = 1.0,
+            solver: SolverName = 'euler',
+            text: Tensor | None = None,
+            text_mask: Tensor | None = None,
+            guidance: float = 1.0) -> Tensor:
+    """Sample latents under `condition` (N pictures) and decode them: pictures (N, 3, H, W), not clamped.
 
-    A `start` below 1 begins at that noise level around the aligned feature. The latent keeps the precision of `noise` also under
-    autocast (diffusers' scheduler would round it to the velocity's).
+    A picture depends on its own generator alone, up to rounding, not on the others in the batch. The latent keeps float32 also
+    under autocast (diffusers' schedulers would round it to the velocity's precision).
+
+    Args:
+        generators: N of them, one a picture, which give the noise; they are left as they are.
+        steps: velocity evaluations.
+        start: noise level to start at; below 1 around the aligned feature.
+        solver: see `sample_flow`.
+        text, text_mask, guidance: see `guided_velocity`.
     """
-    guess = condition.aligned if start < 1 else None
-    latent = sample_flow(lambda noised, sigma: net.velocity(noised, sigma, condition).to(noise.dtype), noise, steps, start, guess)
+    generators = [twin(generator) for generator in generators]
+    aligned = condition.aligned
+    noise = picture_noise(generators, aligned.shape[1:]).to(aligned.device)
+    velocity = guided_velocity(net, condition, text, text_mask, guidance)
+    latent = sample_flow(lambda noised, sigma: velocity(noised, sigma).to(noise.dtype), noise, steps, start,
+                         aligned if start < 1 else None, solver, generators)
     return net.decode(latent)
 
 
 def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
-             full: bool) -> dict[str, Tensor | float]:
+             full: bool, text: Tensor | None = None, text_mask: Tensor | None = None) -> dict[str, Tensor | float]:
     """Restore the picture of a batch of one; the true motion is compared with, never given to the network.
 
     Args:
         net: in eval mode.
         batch: `lq` (1, 3, H, W) in [0, 1], any size; `gt` and `motion` where known.
-        generator: gives the noise, the same for all ways of restoring.
+        generator: gives the noise, the same for all ways of restoring; it is left as it is.
         settings: steps and starts.
         full: also the other ways of restoring, their figures, a strip and a motion panel (needs `gt`).
+        text, text_mask: states of a text encoder, see `GLOWDeblur.velocity`; those in the batch are not read, since they may
+            have been made from the sharp picture.
 
     Returns:
-        `restored`, and in a full report `strip` and `blur` (1, 3, h, w) and the figures of `summary.json` by name.
+        `restored`, with a colour correction also `restored_colour`, and in a full report `strip` and `blur` (1, 3, h, w) and
+        the figures of `summary.json` by name. `restored` is never corrected; only the figures of `restored_colour` are of the
+        corrected picture.
     """
     lq, size = batch['lq'], batch['lq'].shape[-2:]
 
@@ -66,23 +99,27 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
         with torch.autocast(lq.device.type, enabled=False):
             return cut(net.decode(net.encode(picture)))
 
-    padded = pad_to_multiple(lq, net.size_multiple)
-    condition = net.condition(padded)
-    noise = torch.randn(condition.aligned.shape, generator=generator, device=generator.device).to(lq.device)
-    restored = cut(restore(net, condition, noise, settings.steps))
+    def sample(known: Condition, steps: int, start: float = 1.0) -> Tensor:
+        return restore(net, known, [generator], steps, start, settings.solver, text, text_mask, settings.guidance)
+
+    condition = net.condition(pad_to_multiple(lq, net.size_multiple))
+    whole = sample(condition, settings.steps)
+    results = {'restored': cut(whole)}
+    if settings.colour == 'wavelet':
+        results['restored_colour'] = cut(correct_colour(whole, condition.prereconstruction.float()))
     if not full:
-        return {'restored': restored}
+        return results
     ways = {
         'blurry': lq,
         'prereconstruction': cut(condition.prereconstruction),
         'prereconstruction_codec': through_codec(condition.prereconstruction),
-        'restored': restored,
-        'restored_warm': cut(restore(net, condition, noise, settings.warm_steps, settings.warm_sigma)),
-        'restored_nocond': cut(restore(net, condition.zeroed(), noise, settings.steps)),
+        **results,
+        'restored_warm': cut(sample(condition, settings.warm_steps, settings.warm_sigma)),
+        'restored_nocond': cut(sample(condition.zeroed(), settings.steps)),
         'codec': through_codec(pad_to_multiple(batch['gt'], net.size_multiple)),
     }
     figures = _figures(ways, batch['gt'])
-    figures['psnr_restored_to_prereconstruction'] = _psnr(restored, ways['prereconstruction_codec'])
+    figures['psnr_restored_to_prereconstruction'] = _psnr(ways['restored'], ways['prereconstruction_codec'])
     motion, truth = condition.motion.float(), None
     if 'motion' in batch and bool(batch.get('motion_known', True)):
         truth = batch['motion']
@@ -96,7 +133,7 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
                                                (f'restored, {settings.steps} steps', 'restored'))] +
                            [('sharp', _bytes(batch['gt']))])
     panel = motion_panel(_bytes(lq), motion[0].cpu().numpy(), None if truth is None else _pooled(truth, motion))
-    return {'restored': restored, 'strip': _tensor(strip), 'blur': _tensor(panel), **figures}
+    return {**results, 'strip': _tensor(strip), 'blur': _tensor(panel), **figures}
 
 
 def _figures(ways: dict[str, Tensor], sharp: Tensor) -> dict[str, float]:

@@ -134,9 +134,12 @@ class GLOWDeblurModel(DeblurModel):
             first, last = self.flow_record.means()
             settings = self.val_options
             facts = {
+                'restored_solver': settings.solver,
+                'restored_guidance': settings.guidance,
                 'restored_steps': settings.steps,
                 'restored_warm_sigma': settings.warm_sigma,
                 'restored_warm_steps': settings.warm_steps,
+                'restored_colour': settings.colour,
                 'loss_flow_first': first,
                 'loss_flow_last': last,
                 'iterations': self.iteration,

@@ -30,33 +30,6 @@ def test_training_sigmas_are_shifted_logit_normal() -> None:
     assert normal.std().item() == pytest.approx(1, abs=0.01)
 
 
-@pytest.mark.parametrize('steps, start', [(1, 1.0), (4, 1.0), (3, 0.4)])
-def test_scheduler_leaves_our_sigmas_and_the_true_velocity_leads_to_the_latent(steps: int, start: float) -> None:
-    generator = torch.Generator().manual_seed(1)
-    latent, noise = torch.randn(2, 3, 4, 4, generator=generator), torch.randn(2, 3, 4, 4, generator=generator)
-    seen = []
-
-    def velocity(noised: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        seen.append(sigma[0].item())
-        assert torch.allclose(noised, add_noise(latent, noise, sigma), atol=1e-5)
-        return noise - latent
-
-    result = sample_flow(velocity, noise, steps, start, guess=latent if start < 1 else None)
-    assert seen == pytest.approx(sampling_sigmas(steps, start)[:-1])
-    assert torch.allclose(result, latent, atol=1e-5)
-
-
-def test_a_warm_start_holds_noise_of_exactly_its_level() -> None:
-    guess, noise, first = torch.full((1, 1, 2, 2), 3.0), torch.full((1, 1, 2, 2), 2.0), []
-
-    def velocity(noised: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
-        first.append(noised.clone())
-        return torch.zeros_like(noised)
-
-    sample_flow(velocity, noise, steps=2, start=0.4, guess=guess)
-    assert torch.allclose(first[0], torch.full_like(first[0], 0.6 * 3 + 0.4 * 2))
-
-
 def _around(variance: torch.Tensor) -> AroundTarget:
     target = AroundTarget(len(variance)).double()
     target.residual_variance.copy_(variance.view(1, -1, 1, 1))

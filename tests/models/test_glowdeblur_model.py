@@ -221,9 +221,7 @@ def test_autocast_rounds_neither_the_sampled_latent_nor_the_picture() -> None:
     with torch.inference_mode():
         for low in (False, True):
             with torch.autocast('cpu', torch.bfloat16, enabled=low):
-                condition = net.condition(lq)
-                noise = torch.randn(condition.aligned.shape, generator=torch.Generator().manual_seed(0))
-                pictures.append(restore(net, condition, noise, steps=2))
+                pictures.append(restore(net, net.condition(lq), [torch.Generator().manual_seed(0)], steps=2))
         exact, low = pictures
         latent = net.encode(low)
     assert low.dtype == torch.float32 and 0 < (low - exact).abs().max() < 0.1

@@ -74,8 +74,8 @@ def _audit(options: argparse.Namespace) -> int:
         option.setdefault(reference, '--reference')
     opened = {}
     for name in option:
+        opened[name] = open_set(name, pictures, progress, option[name])
         with naming(option[name]):
-            opened[name] = open_set(name, pictures, progress)
             count = len(chosen(opened[name], pictures))
         if name == reference:
             check_reference(opened[name].label, count)

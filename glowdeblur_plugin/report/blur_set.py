@@ -160,25 +160,28 @@ def naming(option: str) -> Iterator[None]:
         raise UserError(f'{option}: {error}') from None
 
 
-def open_set(text: str, pictures: int | None = None, progress: Progress = silent) -> BlurSet:
+def open_set(text: str, pictures: int | None = None, progress: Progress = silent, option: str = 'SET') -> BlurSet:
     """Open what the user names: a packed set, a folder, or `DOMAIN:PATH`, a domain of the simulator on the sharp pictures in
     PATH.
 
     Args:
         pictures: how many are wanted; a simulated set draws further blurs of its pictures when it has fewer.
+        option: what named the set; it starts each error.
 
     Raises:
         UserError: missing set, no picture in it, or a domain that does not exist.
     """
     domain, colon, path = text.partition(':')
-    if colon and not Path(text).exists():
+    if not colon or Path(text).exists():
+        source = open_source(text, option, progress=progress)
+        with naming(option):
+            return BlurryPictures(short_name(source.root), source)
+    with naming(option):
         if domain not in DOMAINS:
             raise unknown_key(text, domain, DOMAINS)
         if not path:
             raise UserError(f'{text} names no sharp pictures; give {text}PATH, a packed set (.lmdb) or a folder')
         return SimulatedBlur(f'{domain}:{short_name(Path(path))}', domain, Path(path), pictures)
-    source = open_source(text, 'set', progress=progress)
-    return BlurryPictures(short_name(source.root), source)
 
 
 def short_name(root: Path) -> str:

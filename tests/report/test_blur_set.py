@@ -97,7 +97,7 @@ def test_pictures_are_chosen_evenly(photographs_folder):
 
 
 @pytest.mark.parametrize(('text', 'parts'), [
-    ('missing', 'set: missing does not exist'),
+    ('missing', 'SET: missing does not exist'),
     ('gopr:somewhere', "unknown key 'gopr'; did you mean 'gopro'"),
     ('gopro:nowhere', 'nowhere does not exist'),
     ('gopro:', 'gopro: names no sharp pictures; give gopro:PATH'),

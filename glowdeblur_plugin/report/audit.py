@@ -98,8 +98,8 @@ def floor_warning(audits: Sequence[SetAudit]) -> str | None:
     nearest = min(others, key=lambda audit: audit.realism.total)
     if nearest.realism.total >= CLEARLY * scale.floor.total:
         return None
-    return (f'{scale.count} and {scale.count} pictures of {scale.reference.label} are {scale.floor.total:.2f} apart, '
-            f'{nearest.record.label} {nearest.realism.total:.2f}: distances near {scale.floor.total:.2f} rank nothing')
+    return (f'two samples of {scale.count} pictures of {scale.reference.label} are {scale.floor.total:.2f} apart, '
+            f'{nearest.record.label}, the nearest set, {nearest.realism.total:.2f} from it: such distances rank nothing')
 
 
 def check_estimate(record: SetRecord) -> EstimateCheck:

@@ -30,7 +30,7 @@ def set_picture(audit: SetAudit, blur_set: BlurSet) -> np.ndarray:
     these alone would say."""
     patterns, known = audit.patterns, audit.record.origin != 'estimated'
     crops = sample_crops(audit, blur_set)
-    width = max(SIDE + sum(crop.shape[1] + 12 for crop in crops) + SIDE - 12, 1220)
+    width = max(SIDE + sum(crop.shape[1] + 12 for crop in crops) + SIDE - 12, 1250)
     canvas = charts.blank(width, PANEL_TOP + PANEL_HEIGHT + 74 + max(crop.shape[0] for crop in crops) + SIDE)
     charts.write(canvas, charts.shortened(audit.record.label, width - 2 * SIDE, 0.8), SIDE, 34, scale=0.8)
     charts.write(canvas, _facts(audit), SIDE, 62, colour=charts.GREY)

@@ -198,7 +198,7 @@ def test_a_reference_that_tells_nothing_apart_is_said(blurred):
     audits = audit_sets([other, sharp, half], half)
     assert audits[0].scale.count == 10
     assert audits[0].realism.total < 1.5 * audits[0].scale.floor.total < audits[1].realism.total
-    assert notes(audits)[0].startswith('10 and 10 pictures of half are ') and ', other 0.' in notes(audits)[0]
+    assert notes(audits)[0].startswith('two samples of 10 pictures of half are ') and 'other, the nearest' in notes(audits)[0]
     assert floor_warning(audit_sets([sharp, half], half)) is None
     assert floor_warning(audit_sets([sharp], None)) is None
 

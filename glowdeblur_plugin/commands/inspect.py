@@ -71,6 +71,7 @@ def _audit(options: argparse.Namespace) -> int:
     reference, progress = options.reference, ProgressLine()
     option = {name: 'SET' for name in options.sets}
     if reference is not None:
+        reference = next((name for name in options.sets if _place(name) == _place(reference)), reference)
         option.setdefault(reference, '--reference')
     opened = {}
     for name in option:
@@ -113,8 +114,12 @@ def _check_out(out: Path) -> None:
 def _refuse_repeated(sets: list[str]) -> None:
     seen: dict[str, str] = {}
     for name in sets:
-        domain, colon, path = name.rpartition(':')
-        place = f'{domain}{colon}{Path(path).resolve()}'
-        if place in seen:
-            raise UserError(f'SET: {name} is the same as {seen[place]}; give each set once')
-        seen[place] = name
+        if _place(name) in seen:
+            raise UserError(f'SET: {name} is the same as {seen[_place(name)]}; give each set once')
+        seen[_place(name)] = name
+
+
+def _place(name: str) -> str:
+    """What a set's name means, however its path is written."""
+    domain, colon, path = name.rpartition(':')
+    return f'{domain}{colon}{Path(path).resolve() if path else ""}'

@@ -46,7 +46,7 @@ class SetAudit:
         compared_by: the best that is known of the motion of all sets.
         diversity: kinds of blur covered, by it.
         diversity_at_equal: kinds of blur that `equal_count` pictures cover on average, by it.
-        realism: distance to the reference; None without one.
+        realism: distance to the reference, see `RealismScale`, of the reference itself the floor; None without one.
         scale: what `realism` is measured by.
         check: the blind estimate against the truth, where that is known.
     """

@@ -27,7 +27,8 @@ class Samples(BlurSet):
 
     def read(self, index: int) -> Shot:
         sample = self.samples[index]
-        return Shot(sample.lq, None if self.origin == 'estimated' else sample.gt, sample.motion if self.origin == 'true' else None)
+        sharp, motion = (sample.gt if self.origin != 'estimated' else None), (sample.motion if self.origin == 'true' else None)
+        return Shot(sample.lq, sharp, motion)
 
     def describe(self, index: int) -> str:
         return f'{self.label} {index}'
@@ -77,6 +78,7 @@ def test_records_hold_what_was_seen(blurred):
 
 def test_the_number_of_processes_changes_nothing(sharp_folder, monkeypatch):
     monkeypatch.setattr(blur_record, 'PICTURES_PER_PROCESS', 1)
+    monkeypatch.setattr(blur_record, 'PICTURES_AT_ONCE', 1)
     seen = []
     alone, shared = (measure_set(open_set(f'bsd:{sharp_folder}'), None, workers, lambda *counts: seen.append(counts))
                      for workers in (1, 2))

@@ -4,6 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from glowdeblur_plugin.commands.arguments import path
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 
@@ -18,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
                              'on the sharp pictures in PATH, such as gopro:datasets_lmdb/lsdir/train_gt.lmdb')
     parser.add_argument('--reference', metavar='SET',
                         help='real set that realism is measured against, the larger the better')
-    parser.add_argument('--out', type=Path, default=Path('inspect'),
+    parser.add_argument('--out', type=path, default=Path('inspect'),
                         help='folder for inspect.json and the pictures (default: inspect)')
     parser.add_argument('--pictures', metavar='N',
                         help='look at N pictures of each set, evenly spaced (default: all)')
@@ -121,5 +122,5 @@ def _refuse_repeated(sets: list[str]) -> None:
 
 def _place(name: str) -> str:
     """What a set's name means, however its path is written."""
-    domain, colon, path = name.rpartition(':')
-    return f'{domain}{colon}{Path(path).resolve() if path else ""}'
+    domain, colon, root = name.rpartition(':')
+    return f'{domain}{colon}{Path(root).resolve() if root else ""}'

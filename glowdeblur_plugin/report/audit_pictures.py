@@ -66,8 +66,8 @@ def _orientation(canvas: np.ndarray, box: charts.Box, patterns: BlurPatterns, ou
 
 
 def from_falling(orientation: np.ndarray) -> np.ndarray:
-    """The orientation histogram (36,) from -45 to 130 degrees, so that peaks across and upright, the common ones, lie within the
-    axis."""
+    """The orientation histogram (36,) from -45 to 130 degrees, so that peaks across and upright, the common ones, lie within
+    the axis."""
     return np.roll(orientation, ORIENTATION_BINS // 4)
 
 

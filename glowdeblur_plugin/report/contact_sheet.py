@@ -89,8 +89,8 @@ def _textured(picture: np.ndarray, side: int, edge: int, rng: np.random.Generato
 
 
 def texture(picture: np.ndarray) -> float:
-    """Mean of log(1 + gradient in levels a pixel) of uint8 RGB (H, W, 3) over the pixels of 30 to 225 levels, the others counted
-    as 0: much texture goes before one strong edge, and what is black or burnt out has none. Our choice."""
+    """Mean of log(1 + gradient in levels a pixel) of uint8 RGB (H, W, 3) over the pixels of 30 to 225 levels, the others
+    counted as 0: much texture goes before one strong edge, and what is black or burnt out has none. Our choice."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     x, y = (cv2.Sobel(grey, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
     return float((np.log1p(np.hypot(x, y)) * ((grey >= DARKEST) & (grey <= BRIGHTEST))).mean())

@@ -26,7 +26,8 @@ def packed(blurred, tmp_path) -> Path:
 def test_the_audit_writes_numbers_and_pictures(packed, sharp_folder, tmp_path, capsys):
     out, lq = tmp_path / 'out', packed / 'test_lq.lmdb'
     sets = [str(lq), f'gopro:{sharp_folder}']
-    assert cli.main(['inspect', *sets, '--reference', str(lq), '--pictures', '4', '--out', str(out)]) == 0
+    reference = f'{packed}/../{packed.name}/test_lq.lmdb'
+    assert cli.main(['inspect', *sets, '--reference', reference, '--pictures', '4', '--out', str(out)]) == 0
     printed = capsys.readouterr()
     assert 'measured 4 of 4' in printed.err
     table = printed.out.splitlines()
@@ -37,7 +38,9 @@ def test_the_audit_writes_numbers_and_pictures(packed, sharp_folder, tmp_path, c
     label = f'{tmp_path.name}/test_lq'
     assert names == {'inspect.json', 'comparison.png', 'realism_and_coverage.png', f'{label.replace("/", "_")}.png',
                      f'gopro_{sharp_folder.parent.name}_photos.png'}
-    assert json.loads((out / 'inspect.json').read_text())['sets'][label]['pictures'] == 4
+    found = json.loads((out / 'inspect.json').read_text())
+    assert found['sets'][label]['pictures'] == 4 and len(found['sets']) == 2
+    assert found['sets'][label]['realism_distance'] == found['reference']['distance_of_its_halves']
     for name in names - {'inspect.json'}:
         picture = cv2.imread(str(out / name))
         assert picture.shape[1] >= 1000 and (picture < 100).any()

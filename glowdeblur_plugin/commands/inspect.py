@@ -1,9 +1,10 @@
 """`glowdeblur inspect`: which blur sets hold, and whether packed sets are whole."""
 
 import argparse
-import os
+import tempfile
 from pathlib import Path
 
+from glowdeblur_plugin.commands.arguments import path
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 
@@ -16,20 +17,23 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('sets', nargs='+', metavar='SET',
                         help='packed set (.lmdb) or folder of blurry pictures; or DOMAIN:PATH, a domain of the blur simulator '
                              'on the sharp pictures in PATH, such as gopro:datasets_lmdb/lsdir/train_gt.lmdb')
-    parser.add_argument('--reference', metavar='SET', help='real set that realism is measured against')
-    parser.add_argument('--out', type=Path, default=Path('inspect'),
+    parser.add_argument('--reference', metavar='SET',
+                        help='real set that realism is measured against, the larger the better')
+    parser.add_argument('--out', type=path, default=Path('inspect'),
                         help='folder for inspect.json and the pictures (default: inspect)')
-    parser.add_argument('--pictures', type=_at_least_one, metavar='N',
+    parser.add_argument('--pictures', metavar='N',
                         help='look at N pictures of each set, evenly spaced (default: all)')
-    parser.add_argument('--workers', type=_at_least_one, metavar='N', default=os.cpu_count(),
+    parser.add_argument('--workers', metavar='N',
                         help='processes for large sets (default: one a core)')
     parser.add_argument('--verify', action='store_true', help='only check every record of packed sets against its checksum')
     parser.set_defaults(run=_run)
 
 
-def _at_least_one(text: str) -> int:
+def _at_least_one(option: str, text: str | None) -> int | None:
+    if text is None:
+        return None
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no whole number of at least 1')
+        raise UserError(f'{option}: {text!r} is no whole number of at least 1')
     return int(text)
 
 
@@ -54,41 +58,69 @@ def _verify(sets: list[str]) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     from glowdeblur_plugin.data.progress import ProgressLine
+    from glowdeblur_plugin.data.workers import usable_cores
     from glowdeblur_plugin.drawing import encode_png
-    from glowdeblur_plugin.report.audit import as_json, as_table, audit_sets, check_reference, half_distance
+    from glowdeblur_plugin.report.audit import as_json, as_table, audit_sets, notes
     from glowdeblur_plugin.report.audit_pictures import comparison_picture, set_picture, trade_off_picture
     from glowdeblur_plugin.report.blur_record import measure_set
-    from glowdeblur_plugin.report.blur_set import chosen, file_name, open_set, tell_apart
+    from glowdeblur_plugin.report.blur_set import chosen, file_name, naming, open_set, tell_apart
+    from glowdeblur_plugin.report.realism_scale import check_reference
 
-    if options.out.exists() and not options.out.is_dir():
-        raise UserError(f'--out: {options.out} is a file; give a folder')
-    names = list(dict.fromkeys([*options.sets, *([options.reference] if options.reference else [])]))
-    progress = ProgressLine()
-    opened = {name: open_set(name, options.pictures, progress) for name in names}
-    counts = {name: len(chosen(blur_set, options.pictures)) for name, blur_set in opened.items()}
-    if options.reference:
-        check_reference(opened[options.reference].label, counts[options.reference])
-    tell_apart(opened)
-    records = {name: measure_set(blur_set, options.pictures, options.workers, progress) for name, blur_set in opened.items()}
-    reference = records[options.reference] if options.reference else None
-    names = list(dict.fromkeys(options.sets))
-    audits = audit_sets([records[name] for name in names], reference)
-
-    files = {'inspect.json': as_json(audits, reference).encode(), 'comparison.png': encode_png(comparison_picture(audits))}
+    pictures, workers = _at_least_one('--pictures', options.pictures), _at_least_one('--workers', options.workers)
+    _check_out(options.out)
+    _refuse_repeated(options.sets)
+    reference, progress = options.reference, ProgressLine()
+    option = {name: 'SET' for name in options.sets}
     if reference is not None:
-        trade_off = trade_off_picture(audits, reference.label, half_distance(reference).total)
-        files['realism_and_coverage.png'] = encode_png(trade_off)
-    for name, audit in zip(names, audits):
+        reference = next((name for name in options.sets if _place(name) == _place(reference)), reference)
+        option.setdefault(reference, '--reference')
+    opened = {}
+    for name in option:
+        opened[name] = open_set(name, pictures, progress, option[name])
+        with naming(option[name]):
+            count = len(chosen(opened[name], pictures))
+        if name == reference:
+            check_reference(opened[name].label, count)
+    tell_apart(opened)
+    records = {}
+    for name, blur_set in opened.items():
+        with naming(option[name]):
+            records[name] = measure_set(blur_set, pictures, workers or usable_cores(), progress)
+    audits = audit_sets([records[name] for name in options.sets], None if reference is None else records[reference])
+    print('\n'.join([as_table(audits), *notes(audits)]), flush=True)
+
+    files = {'inspect.json': as_json(audits).encode(), 'comparison.png': encode_png(comparison_picture(audits))}
+    if reference is not None:
+        files['realism_and_coverage.png'] = encode_png(trade_off_picture(audits))
+    for name, audit in zip(options.sets, audits):
         files[f'{file_name(audit.record.label)}.png'] = encode_png(set_picture(audit, opened[name]))
     for name, data in files.items():
         write_atomically(options.out / name, data)
-    print(as_table(audits))
-    for audit in audits:
-        if audit.check is not None:
-            check = audit.check
-            print(f'{audit.record.label}: the estimator against the true motion: median direction error '
-                  f'{check.direction_error:.1f} degrees, rank correlation of lengths {check.length_correlation:.2f}, '
-                  f'histograms apart by {check.length_distance:.2f} octaves of length and {check.direction_distance:.2f} x 45 '
-                  'degrees')
     print(f'{options.out}: {", ".join(sorted(files))}')
     return 0
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a folder that nothing can be written to, before work begins; it is made only when there is something to write."""
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not place.is_dir():
+        raise UserError(f'--out: {place} is a file; give a folder')
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise UserError(f'--out: {place} cannot be written to ({error.strerror or error}); give another folder') from None
+
+
+def _refuse_repeated(sets: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in sets:
+        if _place(name) in seen:
+            raise UserError(f'SET: {name} is the same as {seen[_place(name)]}; give each set once')
+        seen[_place(name)] = name
+
+
+def _place(name: str) -> str:
+    """What a set's name means, however its path is written."""
+    domain, colon, root = name.rpartition(':')
+    return f'{domain}{colon}{Path(root).resolve() if root else ""}'

@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.report.blur_patterns import (BlurPatterns, blur_lengths, blur_patterns, equal_weights,
                                                     orientation_histogram)
-from glowdeblur_plugin.report.blur_record import PictureRecord, SetRecord
-from glowdeblur_plugin.report.diversity import diversity, expected_diversity, kinds_of_blur
-from glowdeblur_plugin.report.realism import (HALF_TURN, LENGTH_UNIT, RealismDistance, Statistics, circular_wasserstein,
-                                              realism_distance, wasserstein)
+from glowdeblur_plugin.report.blur_record import SetRecord, common_origin
+from glowdeblur_plugin.report.blur_set import MotionOrigin
+from glowdeblur_plugin.report.diversity import MERGED, Kinds, diversity, expected_diversity, kinds_of_blur
+from glowdeblur_plugin.report.realism import HALF_TURN, LENGTH_UNIT, RealismDistance, circular_wasserstein, wasserstein
+from glowdeblur_plugin.report.realism_scale import CLEARLY, RealismScale
 
 DIRECTED_FROM = 4.0
-FEWEST_REFERENCE = 4
+ORIGINS: dict[MotionOrigin, str] = {'true': 'true motion', 'pairs': 'estimated from blurry and sharp',
+                                    'estimated': 'estimated from blurry alone'}
 
 
 class EstimateCheck(NamedTuple):
@@ -42,21 +43,23 @@ class SetAudit:
     Attributes:
         patterns: of the blur as it is best known.
         blind: of the blur estimated from the blurry pictures alone.
-        diversity: kinds of blur covered, as it is best known.
-        diversity_at_equal: kinds of blur that `equal_count` pictures cover on average, estimated blindly: what sets are
-            compared by.
-        realism: distance to the reference, blur estimated blindly on both sides, so that the estimator's faults are not taken
-            for the set's; None without a reference.
+        compared_by: the best that is known of the motion of all sets.
+        diversity: kinds of blur covered, by it.
+        diversity_at_equal: kinds of blur that `equal_count` pictures cover on average, by it.
+        realism: distance to the reference, see `RealismScale`, of the reference itself the floor; None without one.
+        scale: what `realism` is measured by.
         check: the blind estimate against the truth, where that is known.
     """
 
     record: SetRecord
     patterns: BlurPatterns
     blind: BlurPatterns
+    compared_by: MotionOrigin
     diversity: int
     equal_count: int
     diversity_at_equal: float
     realism: RealismDistance | None
+    scale: RealismScale | None
     check: EstimateCheck | None
 
 
@@ -66,54 +69,44 @@ def audit_sets(records: Sequence[SetRecord], reference: SetRecord | None) -> lis
     Raises:
         UserError: the reference has fewer than 4 pictures with sure cells.
     """
-    if reference is not None:
-        check_reference(reference.label, len(_with_contrast(reference)))
     equal_count = min(len(record.pictures) for record in records)
+    compared_by = common_origin(records)
+    scale = None if reference is None else RealismScale(records, reference)
     audits = []
     for record in records:
-        blind_cells, best_cells = record.blind_cells(), record.best_cells()
-        kinds = [kinds_of_blur(cells) for cells in blind_cells]
-        # Pictures without a sure cell cover no kind of blur, but count as pictures.
-        kinds += [frozenset()] * (len(record.pictures) - len(kinds))
+        kinds = covered(record, compared_by)
         audits.append(SetAudit(
-            record, blur_patterns(best_cells), blur_patterns(blind_cells),
-            diversity([kinds_of_blur(cells) for cells in best_cells]), equal_count, expected_diversity(kinds, equal_count),
-            None if reference is None else realism_distance(statistics(record), statistics(reference)),
+            record, blur_patterns(record.cells()), blur_patterns(record.cells('estimated')), compared_by, diversity(kinds),
+            equal_count, expected_diversity(kinds, equal_count), None if scale is None else scale.distance(record), scale,
             check_estimate(record) if record.origin == 'true' else None))
     return audits
 
 
-def check_reference(label: str, count: int) -> None:
-    """Refuse a reference of fewer than 4 pictures, those without enough contrast not counted once this is known.
-
-    Raises:
-        UserError: names it and its number of pictures.
-    """
-    if count < FEWEST_REFERENCE:
-        raise UserError(f'--reference: {label} has {count} usable pictures, a distance to it needs {FEWEST_REFERENCE} or more')
+def covered(record: SetRecord, origin: MotionOrigin) -> list[Kinds]:
+    """Kinds of blur in each picture; one without a sure cell covers none, but counts as a picture."""
+    side = 1.0 if origin == 'true' else MERGED
+    kinds = [kinds_of_blur(cells, side) for cells in record.cells(origin)]
+    return kinds + [frozenset()] * (len(record.pictures) - len(kinds))
 
 
-def statistics(record: SetRecord) -> Statistics:
-    """What realism is judged by: noise and saturation of each picture, and the blur, estimated blindly."""
-    return Statistics(np.array([picture.noise for picture in record.pictures]),
-                      np.array([picture.saturation for picture in record.pictures]), record.blind_cells())
-
-
-def half_distance(reference: SetRecord) -> RealismDistance:
-    """Distance between the reference's even and odd pictures of those with sure cells: what two samples of one real set differ
-    by."""
-    halves = [SetRecord(reference.label, reference.origin, _with_contrast(reference)[start::2]) for start in (0, 1)]
-    return realism_distance(*(statistics(half) for half in halves))
-
-
-def _with_contrast(record: SetRecord) -> list[PictureRecord]:
-    return [picture for picture in record.pictures if picture.blind.sure.any()]
+def floor_warning(audits: Sequence[SetAudit]) -> str | None:
+    """A line that says that the reference's own draws differ about as much as the nearest set from it; None if they do not."""
+    scale = audits[0].scale
+    others = [audit for audit in audits if scale is not None and audit.record is not scale.reference]
+    if not others:
+        return None
+    nearest = min(others, key=lambda audit: audit.realism.total)
+    if nearest.realism.total >= CLEARLY * scale.floor.total:
+        return None
+    return (f'two samples of {scale.count} pictures of {scale.reference.label} are {scale.floor.total:.2f} apart, '
+            f'{nearest.record.label}, the nearest set, {nearest.realism.total:.2f} from it: such distances rank nothing')
 
 
 def check_estimate(record: SetRecord) -> EstimateCheck:
     """Compare the blind estimate with the truth over its sure cells, for a set of known motion."""
-    estimates = record.blind_cells()
-    truths = [picture.best.motion[:, picture.blind.sure].T for picture in record.pictures if picture.blind.sure.any()]
+    estimates = record.cells('estimated')
+    truths = [picture.motion['true'].motion[:, picture.motion['estimated'].sure].T for picture in record.pictures
+              if picture.motion['estimated'].sure.any()]
     found, true = np.concatenate(estimates), np.concatenate(truths)
     directed = np.hypot(true[:, 0], true[:, 1]) > DIRECTED_FROM
     turn = np.arctan2(found[:, 1], found[:, 0]) - np.arctan2(true[:, 1], true[:, 0])
@@ -137,12 +130,15 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def as_json(audits: Sequence[SetAudit], reference: SetRecord | None) -> str:
+def as_json(audits: Sequence[SetAudit]) -> str:
     """All numbers and histograms, as text of JSON."""
     found: dict[str, Any] = {'sets': {audit.record.label: _set_numbers(audit) for audit in audits}}
-    if reference is not None:
-        found['reference'] = {'set': reference.label, 'pictures': len(reference.pictures),
-                              'distance_of_its_halves': _distance(half_distance(reference))}
+    scale = audits[0].scale
+    if scale is not None:
+        found['reference'] = {
+            'set': scale.reference.label, 'pictures': len(scale.reference.pictures), 'motion_compared_by': scale.origin,
+            'pictures_compared_at_once': scale.count, 'distance_of_its_halves': _distance(scale.floor),
+            'warning': floor_warning(audits)}
     return json.dumps(found, indent=2, default=lambda array: np.round(array, 5).tolist()) + '\n'
 
 
@@ -152,7 +148,7 @@ def _set_numbers(audit: SetAudit) -> dict[str, Any]:
         'pictures': len(pictures), 'motion': audit.record.origin,
         'noise_levels_median': float(np.median([picture.noise for picture in pictures])),
         'saturated_share_mean': float(np.mean([picture.saturation for picture in pictures])),
-        'diversity': audit.diversity,
+        'motion_compared_by': audit.compared_by, 'diversity': audit.diversity,
         'diversity_at_equal_number': {'pictures': audit.equal_count, 'diversity': audit.diversity_at_equal},
         'patterns': _patterns(audit.patterns),
     }
@@ -193,3 +189,21 @@ def _row(audit: SetAudit) -> list[str]:
             f'{np.median([picture.noise for picture in pictures]):.2f}',
             f'{np.mean([picture.saturation for picture in pictures]):.1%}',
             '-' if audit.realism is None else f'{audit.realism.total:.2f}']
+
+
+def notes(audits: Sequence[SetAudit]) -> list[str]:
+    """Lines below the table: what its numbers cannot tell, and how well the estimator did where the truth is known."""
+    lines = []
+    if audits[0].compared_by != 'true':
+        lines.append(f'kinds of blur: {ORIGINS[audits[0].compared_by]}; near numbers rank nothing')
+    warning = floor_warning(audits)
+    if warning is not None:
+        lines.append(warning)
+    for audit in audits:
+        if audit.check is not None:
+            check = audit.check
+            lines.append(f'{audit.record.label}: the estimator against the true motion: median direction error '
+                         f'{check.direction_error:.1f} degrees, rank correlation of lengths {check.length_correlation:.2f}, '
+                         f'histograms apart by {check.length_distance:.2f} octaves of length and '
+                         f'{check.direction_distance:.2f} x 45 degrees')
+    return lines

@@ -6,9 +6,10 @@ import numpy as np
 
 from glowdeblur_plugin.drawing import motion_arrows
 from glowdeblur_plugin.report import charts
-from glowdeblur_plugin.report.audit import SetAudit
-from glowdeblur_plugin.report.blur_patterns import MAGNITUDE_BINS, MAGNITUDE_STEP, BlurPatterns, blur_lengths
-from glowdeblur_plugin.report.blur_record import PictureRecord
+from glowdeblur_plugin.report.audit import ORIGINS, SetAudit, floor_warning
+from glowdeblur_plugin.report.blur_estimate import BlurEstimate
+from glowdeblur_plugin.report.blur_patterns import (MAGNITUDE_BINS, MAGNITUDE_STEP, ORIENTATION_BINS, BlurPatterns,
+                                                    blur_lengths)
 from glowdeblur_plugin.report.blur_set import BlurSet
 from glowdeblur_plugin.report.structure_functions import CELL
 
@@ -16,10 +17,11 @@ CROP_CELLS = (12, 8)
 SAMPLE_RANKS = (1 / 6, 3 / 6, 5 / 6)
 SIDE = 24
 PANEL_TOP, PANEL_HEIGHT = 110, 190
-ORIENTATION_TICKS = ((0, '0 -'), (0.25, '45 \\'), (0.5, '90 |'), (0.75, '135 /'), (1, '180 -'))
-ORIGINS = {'true': 'true motion', 'pairs': 'from blurry and sharp', 'estimated': 'from blurry alone'}
-SHARE_COLOURS = ((31, 95, 166), (130, 175, 220), (225, 225, 225))
+ORIENTATION_TICKS = tuple((share + 0.5 / ORIENTATION_BINS, label)
+                          for share, label in ((0, '-45'), (0.25, '0 (across)'), (0.5, '45'), (0.75, '90 (upright)')))
+SHARE_COLOURS = ((0, 80, 140), (120, 180, 225), (225, 225, 225))
 ROW = 150
+WARNING = (170, 40, 0)
 
 
 def set_picture(audit: SetAudit, blur_set: BlurSet) -> np.ndarray:
@@ -28,7 +30,7 @@ def set_picture(audit: SetAudit, blur_set: BlurSet) -> np.ndarray:
     these alone would say."""
     patterns, known = audit.patterns, audit.record.origin != 'estimated'
     crops = sample_crops(audit, blur_set)
-    width = max(SIDE + sum(crop.shape[1] + 12 for crop in crops) + SIDE - 12, 1220)
+    width = max(SIDE + sum(crop.shape[1] + 12 for crop in crops) + SIDE - 12, 1250)
     canvas = charts.blank(width, PANEL_TOP + PANEL_HEIGHT + 74 + max(crop.shape[0] for crop in crops) + SIDE)
     charts.write(canvas, charts.shortened(audit.record.label, width - 2 * SIDE, 0.8), SIDE, 34, scale=0.8)
     charts.write(canvas, _facts(audit), SIDE, 62, colour=charts.GREY)
@@ -59,15 +61,14 @@ def _facts(audit: SetAudit) -> str:
 
 
 def _orientation(canvas: np.ndarray, box: charts.Box, patterns: BlurPatterns, outline: BlurPatterns | None) -> None:
-    """Bars from 0 to 180 degrees: half of the first bin, which is centred at 0, comes again at the end."""
-    ends = [_whole_axis(entry.orientation) for entry in (patterns, outline) if entry is not None]
-    charts.histogram(canvas, box, ends[0], charts.COLOURS[0], ORIENTATION_TICKS, 'direction in degrees, cells weighted by D',
-                     ends[1] if len(ends) > 1 else None)
+    charts.histogram(canvas, box, from_falling(patterns.orientation), charts.COLOURS[0], ORIENTATION_TICKS,
+                     'direction in degrees, clockwise', None if outline is None else from_falling(outline.orientation))
 
 
-def _whole_axis(orientation: np.ndarray) -> np.ndarray:
-    """Half-bins of the orientation histogram from 0 to 180 degrees."""
-    return np.roll(np.repeat(orientation, 2), -1)
+def from_falling(orientation: np.ndarray) -> np.ndarray:
+    """The orientation histogram (36,) from -45 to 130 degrees, so that peaks across and upright, the common ones, lie within
+    the axis."""
+    return np.roll(orientation, ORIENTATION_BINS // 4)
 
 
 def _magnitude(canvas: np.ndarray, box: charts.Box, patterns: BlurPatterns, outline: BlurPatterns | None) -> None:
@@ -84,18 +85,18 @@ def _shares(canvas: np.ndarray, box: charts.Box, patterns: BlurPatterns) -> None
 
 def sample_crops(audit: SetAudit, blur_set: BlurSet) -> list[np.ndarray]:
     """The middle of three pictures, at most 384 x 256 pixels, with a segment in each cell whose blur is sure."""
-    ranked = sorted(audit.record.pictures, key=_median_length)
+    best = audit.record.origin
+    ranked = sorted(audit.record.pictures, key=lambda picture: _median_length(picture.motion[best]))
     chosen = {int(rank * len(ranked)) for rank in SAMPLE_RANKS}
-    return [_crop(blur_set.read(ranked[rank].index).picture, ranked[rank]) for rank in sorted(chosen)]
+    return [_crop(blur_set.read(ranked[rank].index).picture, ranked[rank].motion[best]) for rank in sorted(chosen)]
 
 
-def _median_length(picture: PictureRecord) -> float:
-    motion, sure = picture.best
-    return float(np.median(blur_lengths(motion[:, sure].T))) if sure.any() else 0.0
+def _median_length(estimate: BlurEstimate) -> float:
+    return float(np.median(blur_lengths(estimate.motion[:, estimate.sure].T))) if estimate.sure.any() else 0.0
 
 
-def _crop(pixels: np.ndarray, picture: PictureRecord) -> np.ndarray:
-    motion = np.where(picture.best.sure, picture.best.motion, 0)
+def _crop(pixels: np.ndarray, estimate: BlurEstimate) -> np.ndarray:
+    motion = np.where(estimate.sure, estimate.motion, 0)
     columns, rows = (min(most, found) for most, found in zip(CROP_CELLS, motion.shape[:0:-1]))
     top, left = (motion.shape[1] - rows) // 2, (motion.shape[2] - columns) // 2
     inside = pixels[top * CELL:(top + rows) * CELL, left * CELL:(left + columns) * CELL]
@@ -108,27 +109,37 @@ def comparison_picture(audits: Sequence[SetAudit]) -> np.ndarray:
     for index, audit in enumerate(audits):
         top, colour = 40 + ROW * index, charts.COLOURS[index % len(charts.COLOURS)]
         patterns = audit.patterns
-        charts.write(canvas, charts.shortened(audit.record.label, 220), SIDE, top + 20, colour=colour)
+        charts.write(canvas, charts.shortened(audit.record.label, 220), SIDE, top + 20)
         charts.write(canvas, f'{len(audit.record.pictures)} pictures', SIDE, top + 20 + charts.LINE, colour=charts.GREY)
         charts.write(canvas, ORIGINS[audit.record.origin], SIDE, top + 20 + 2 * charts.LINE, colour=charts.GREY)
         _shares(canvas, (SIDE + 240, top + 10, 180, 24), patterns)
-        charts.histogram(canvas, (SIDE + 470, top + 10, 310, ROW - 55), _whole_axis(patterns.orientation), colour,
-                         ORIENTATION_TICKS, 'direction in degrees' if index == 0 else '')
+        charts.histogram(canvas, (SIDE + 470, top + 10, 310, ROW - 55), from_falling(patterns.orientation), colour,
+                         ORIENTATION_TICKS, 'direction in degrees, clockwise' if index == 0 else '')
         charts.histogram(canvas, (SIDE + 840, top + 10, 310, ROW - 55), patterns.normalised, colour,
                          [(0, '0'), (0.5, '0.5'), (1, f'1 = {patterns.longest:.0f} px')],
                          'length / longest (99 %)' if index == 0 else '')
     return canvas
 
 
-def trade_off_picture(audits: Sequence[SetAudit], reference: str, floor: float) -> np.ndarray:
+def trade_off_picture(audits: Sequence[SetAudit]) -> np.ndarray:
     """Realism against coverage: a dot for each set, its distance to the reference to the right, the kinds of blur that an equal
-    number of its pictures cover upwards; `floor` is the distance between the reference's own halves."""
-    canvas = charts.blank(1000, 680)
-    count = audits[0].equal_count
+    number of its pictures cover upwards; open dots where these are estimated from the blurry pictures alone. A broken line
+    stands where two samples of the reference, as large as those compared, are apart."""
+    canvas = charts.blank(1000, 740)
+    scale, count, blind = audits[0].scale, audits[0].equal_count, audits[0].compared_by == 'estimated'
     charts.write(canvas, 'Realism and coverage of blur', SIDE, 34, scale=0.8)
-    note = f'{count} pictures of each set, blur estimated from the blurry picture alone; best is the upper left'
-    charts.write(canvas, note, SIDE, 60, colour=charts.GREY)
+    notes = [f'upwards: kinds of blur in {count} pictures of each set, {ORIGINS[audits[0].compared_by]}',
+             f'to the right: {scale.count} pictures of each set against {scale.count} of {scale.reference.label}, '
+             f'{ORIGINS[scale.origin]}; best is the upper left']
+    if blind:
+        notes[0] += ' (open dots: large differences alone count)'
+    for row, note in enumerate(notes):
+        charts.write(canvas, note, SIDE, 60 + row * charts.LINE, colour=charts.GREY)
     points = [(audit.realism.total, audit.diversity_at_equal, charts.shortened(audit.record.label, 260)) for audit in audits]
-    distance = f'distance to {reference} in noise, saturation, length and direction (its own halves: {floor:.2f})'
-    charts.scatter(canvas, (80, 110, 880, 490), points, (distance, 'kinds of blur'))
+    charts.scatter(canvas, (80, 130, 880, 490), points,
+                   ('distance in noise, saturation, length and direction (mean of octaves)', 'kinds of blur'),
+                   (scale.floor.total, 'two samples of the reference'), not blind)
+    warning = floor_warning(audits)
+    if warning is not None:
+        charts.write(canvas, charts.shortened(warning, 952), SIDE, 700, colour=WARNING)
     return canvas

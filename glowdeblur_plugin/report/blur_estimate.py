@@ -27,8 +27,7 @@ class Comparison(NamedTuple):
     Attributes:
         pooling: spread of the Gaussian over which S is averaged, in cells.
         direction_share: of the deviation of a direction's mean log S from the overall mean, which counts beside the course of
-            log S over
-            the distances: a sharp scene may have a direction of its own.
+            log S over the distances: a sharp scene may have a direction of its own.
         overall_share: of the overall mean of log S that counts: the contrast of a scene is unknown.
         temperature: of the weights exp(-e / temperature), e the mean squared difference of log S.
     """

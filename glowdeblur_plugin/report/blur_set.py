@@ -3,6 +3,8 @@
 import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,7 +25,7 @@ MotionOrigin = Literal['true', 'pairs', 'estimated']
 
 class Shot(NamedTuple):
     """A blurry `picture` and the `sharp` one of the same scene or None, uint8 RGB (H, W, 3), and the true blur tensor `motion`,
-    float32 (3, H, W), or None."""
+    float32 (3, H, W), or None; the same of them for each picture of a set."""
 
     picture: np.ndarray
     sharp: np.ndarray | None
@@ -60,7 +62,7 @@ class BlurSet(ABC):
 
 
 class BlurryPictures(BlurSet):
-    """A packed set or folder of blurry pictures; `<split>_motion.lmdb` or else `<split>_gt.lmdb` beside `<split>_lq.lmdb` are
+    """A packed set or folder of blurry pictures; `<split>_motion.lmdb` and `<split>_gt.lmdb` beside `<split>_lq.lmdb` are
     used."""
 
     def __init__(self, label: str, source: PictureSource) -> None:
@@ -70,11 +72,11 @@ class BlurryPictures(BlurSet):
         self.origin = 'estimated'
         if isinstance(source, LmdbSource):
             motion, sharp = motion_sibling(source.root), _sharp_sibling(source.root)
-            if motion is not None:
-                self.motion, self.origin = _motion_of(source, motion), 'true'
-            elif sharp is not None:
+            if sharp is not None:
                 self.sharp, self.origin = LmdbSource(sharp), 'pairs'
                 check_pairs(source, self.sharp, label)
+            if motion is not None:
+                self.motion, self.origin = _motion_of(source, motion), 'true'
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -102,6 +104,8 @@ def _motion_of(source: PictureSource, root: Path) -> MotionSource:
     if missing:
         raise UserError(f'{root}: has no motion for {len(missing)} pictures of {source.root}, such as {missing[0]}; '
                         'pack it again')
+    for key, size in source.sizes.items():
+        motion.check_grid(key, size)
     return motion
 
 
@@ -131,7 +135,8 @@ class SimulatedBlur(BlurSet):
     def read(self, index: int) -> Shot:
         """See the base class."""
         sample = self.dataset[index]
-        return Shot(np.ascontiguousarray(sample['lq'].numpy().transpose(1, 2, 0)), None, sample['motion'].numpy())
+        picture, sharp = (np.ascontiguousarray(sample[side].numpy().transpose(1, 2, 0)) for side in ('lq', 'gt'))
+        return Shot(picture, sharp, sample['motion'].numpy())
 
     def describe(self, index: int) -> str:
         """See the base class."""
@@ -146,23 +151,37 @@ class SimulatedBlur(BlurSet):
         return self.dataset.keys[index % len(self.dataset.keys)]
 
 
-def open_set(text: str, pictures: int | None = None, progress: Progress = silent) -> BlurSet:
+@contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Errors begin with the option that named the set."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f'{option}: {error}') from None
+
+
+def open_set(text: str, pictures: int | None = None, progress: Progress = silent, option: str = 'SET') -> BlurSet:
     """Open what the user names: a packed set, a folder, or `DOMAIN:PATH`, a domain of the simulator on the sharp pictures in
     PATH.
 
     Args:
         pictures: how many are wanted; a simulated set draws further blurs of its pictures when it has fewer.
+        option: what named the set; it starts each error.
 
     Raises:
         UserError: missing set, no picture in it, or a domain that does not exist.
     """
     domain, colon, path = text.partition(':')
-    if colon and not Path(text).exists():
+    if not colon or Path(text).exists():
+        source = open_source(text, option, progress=progress)
+        with naming(option):
+            return BlurryPictures(short_name(source.root), source)
+    with naming(option):
         if domain not in DOMAINS:
             raise unknown_key(text, domain, DOMAINS)
+        if not path:
+            raise UserError(f'{text} names no sharp pictures; give {text}PATH, a packed set (.lmdb) or a folder')
         return SimulatedBlur(f'{domain}:{short_name(Path(path))}', domain, Path(path), pictures)
-    source = open_source(text, 'set', progress=progress)
-    return BlurryPictures(short_name(source.root), source)
 
 
 def short_name(root: Path) -> str:
@@ -192,7 +211,7 @@ def chosen(blur_set: BlurSet, pictures: int | None) -> list[int]:
     """
     count = len(blur_set)
     if pictures is not None and pictures > count:
-        raise UserError(f'--pictures: {blur_set.label} has {count} pictures, but {pictures} were asked for')
+        raise UserError(f'{blur_set.label} has {count} pictures, but {pictures} were asked for (--pictures)')
     indices = list(range(count)) if pictures is None else [index * count // pictures for index in range(pictures)]
     for index in indices:
         height, width = blur_set.size(index)

@@ -9,11 +9,12 @@ Box = tuple[int, int, int, int]
 Colour = tuple[int, int, int]
 
 INK, GREY, PALE = (30, 30, 30), (120, 120, 120), (225, 225, 225)
-COLOURS = ((31, 95, 166), (200, 80, 30), (40, 130, 70), (140, 70, 150), (180, 140, 20),
-           (30, 150, 160), (170, 50, 90), (110, 110, 110))
+# Told apart by colour-blind readers, the set of Okabe and Ito (2008) without its yellow.
+COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233), (0, 0, 0))
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 TEXT_SCALE = 0.45
 LINE = 18
+DASH = 10
 
 
 def blank(width: int, height: int) -> np.ndarray:
@@ -45,11 +46,12 @@ def shortened(text: str, width: int, scale: float = TEXT_SCALE) -> str:
 def histogram(canvas: np.ndarray, box: Box, shares: np.ndarray, colour: Colour, ticks: Sequence[tuple[float, str]],
               title: str, outline: np.ndarray | None = None) -> None:
     """Bars of `shares` (B,) under a title, with `ticks` (position from 0 to 1, label) below; `outline` (B,) is drawn as a dark
-    line of steps. The axis ends at the highest of both."""
+    line of steps. The axis ends at the highest of both, which stands in the title's line."""
     left, top, width, height = box
     write(canvas, title, left, top - 8)
     shown = [shares] if outline is None else [shares, outline]
     highest = max(float(np.max(shown)), 1e-9)
+    write(canvas, f'highest {highest:.1%}', left + width, top - 8, 'right', GREY)
     edges = left + np.round(np.arange(len(shares) + 1) * width / len(shares)).astype(int)
     tops = [np.round(top + height * (1 - entry / highest)).astype(int) for entry in shown]
     cv2.rectangle(canvas, (left, top), (left + width, top + height), PALE, 1)
@@ -98,11 +100,14 @@ def share_bar(canvas: np.ndarray, box: Box, parts: Sequence[tuple[str, float, Co
     cv2.rectangle(canvas, (left, top), (left + width, top + height), INK, 1)
 
 
-def scatter(canvas: np.ndarray, box: Box, points: Sequence[tuple[float, float, str]], axes: tuple[str, str]) -> None:
-    """Labelled dots (x, y, label) with both axes from 0, their names in `axes`; labels are moved about until they overlap
-    nothing."""
+def scatter(canvas: np.ndarray, box: Box, points: Sequence[tuple[float, float, str]], axes: tuple[str, str],
+            line: tuple[float, str] | None = None, filled: bool = True) -> None:
+    """Labelled dots (x, y, label), `filled` or open, with both axes from 0, their names in `axes`; labels are moved about until
+    they overlap nothing. `line` is an x with a label, drawn broken from top to bottom."""
     left, top, width, height = box
     limits = [nice_limit(max(max(point[axis] for point in points), 1e-6) * 1.1) for axis in (0, 1)]
+    if line is not None:
+        limits[0] = max(limits[0], nice_limit(line[0] * 1.1))
     cv2.rectangle(canvas, (left, top), (left + width, top + height), PALE, 1)
     for fraction in np.linspace(0, 1, 6):
         x, y = left + round(fraction * width), top + height - round(fraction * height)
@@ -114,6 +119,14 @@ def scatter(canvas: np.ndarray, box: Box, points: Sequence[tuple[float, float, s
     write(canvas, axes[1], left - 40, top - 12)
     places = [(left + round(x / limits[0] * width), top + height - round(y / limits[1] * height)) for x, y, _ in points]
     taken: list[Box] = [(x - 7, y - 7, 14, 14) for x, y in places]
+    if line is not None:
+        x = left + round(line[0] / limits[0] * width)
+        for y in range(top, top + height - DASH // 2, DASH):
+            cv2.line(canvas, (x, y), (x, y + DASH // 2), INK, 1)
+        anchor = 'left' if x + 6 + text_size(line[1])[0] < left + width else 'right'
+        write(canvas, line[1], x + (6 if anchor == 'left' else -6), top + LINE, anchor)
+        taken += [(x - 2, top, 4, height),
+                  (x + 6 - (0 if anchor == 'left' else 12 + text_size(line[1])[0]), top, text_size(line[1])[0], LINE + 4)]
     for index, ((x, y), (_, _, label)) in enumerate(zip(places, points)):
         colour = COLOURS[index % len(COLOURS)]
         label_box = free_place((x, y), text_size(label), taken, box)
@@ -122,7 +135,9 @@ def scatter(canvas: np.ndarray, box: Box, points: Sequence[tuple[float, float, s
         if abs(end[0] - x) > 14 or abs(end[1] - y) > 14:
             cv2.line(canvas, (x, y), end, GREY, 1, cv2.LINE_AA)
         cv2.circle(canvas, (x, y), 6, colour, -1, cv2.LINE_AA)
-        write(canvas, label, label_box[0], label_box[1] + label_box[3], colour=colour)
+        if not filled:
+            cv2.circle(canvas, (x, y), 4, (255, 255, 255), -1, cv2.LINE_AA)
+        write(canvas, label, label_box[0], label_box[1] + label_box[3])
 
 
 def nice_limit(value: float) -> float:

@@ -1,10 +1,9 @@
 """How far a set is from a real one: distances of the distributions of noise, saturation, blur length and blur direction.
 
 Each is a 1-D Wasserstein distance (the mean way that values must be moved to turn one distribution into the other), of values
-on
-a logarithmic scale: octaves, so no scale of the sets enters and a difference at small values counts like one at large values.
-Unlike a divergence of histograms it has no bins and knows near from far. A sum of metrics is one: 0 for equal distributions,
-symmetric, and the triangle inequality holds. The choice of terms, scales and equal weights is ours.
+on a logarithmic scale: octaves, so no scale of the sets enters and a difference at small values counts like one at large
+values. Unlike a divergence of histograms it has no bins and knows near from far. A sum of metrics is one: 0 for equal
+distributions, symmetric, and the triangle inequality holds. The choice of terms, scales and equal weights is ours.
 """
 
 from collections.abc import Sequence

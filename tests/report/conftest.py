@@ -13,6 +13,8 @@ from glowdeblur_plugin.data.simulate.domains import Domain
 from glowdeblur_plugin.data.simulate.pipeline import Sample, simulate
 from glowdeblur_plugin.data.simulate.plan import margin
 from glowdeblur_plugin.data.window import Window
+from glowdeblur_plugin.report.blur_record import SetRecord, measure_set
+from glowdeblur_plugin.report.blur_set import open_set
 
 Blurred = Callable[..., list[Sample]]
 SIDE = 192
@@ -46,3 +48,13 @@ def blurred() -> Blurred:
         return samples
 
     return make
+
+
+@pytest.fixture(scope='session')
+def domain_records(tmp_path_factory: pytest.TempPathFactory) -> list[SetRecord]:
+    """Measured sets of 20 pictures of the domains gentle, gopro and pretraining, on four photographs."""
+    folder = tmp_path_factory.mktemp('photographs')
+    for name in ('astronaut', 'coffee', 'chelsea', 'rocket'):
+        picture = getattr(data, name)()[:384, :384, ::-1]
+        cv2.imwrite(str(folder / f'{name}.png'), np.ascontiguousarray(picture[:300]))
+    return [measure_set(open_set(f'{domain}:{folder}', 20), 20) for domain in ('gentle', 'gopro', 'pretraining')]

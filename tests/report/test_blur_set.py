@@ -60,11 +60,17 @@ def test_the_motion_beside_a_set_goes_before_the_sharp_side(tmp_path, crops):
             writer.put_encoded(key, encode_motion(motion))
     opened = open_set(str(lq))
     shot = opened.read(2)
-    assert opened.origin == 'true' and shot.sharp is None and shot.motion.shape == (3, 96, 128)
+    assert opened.origin == 'true' and shot.motion.shape == (3, 96, 128)
+    np.testing.assert_array_equal(shot.sharp, crops['c'])
     np.testing.assert_array_equal(shot.motion[:, 15, 15], motion[:, 0, 0])
     with LmdbWriter(tmp_path / 'test_motion.lmdb', 'test', encoding='motion', details={'cell': 32}) as writer:
         writer.put_encoded('a', encode_motion(motion))
     with pytest.raises(UserError, match='test_motion.lmdb: has no motion for 2 pictures of .*test_lq.lmdb, such as b'):
+        open_set(str(lq))
+    with LmdbWriter(tmp_path / 'test_motion.lmdb', 'test', encoding='motion', details={'cell': 32}) as writer:
+        for key in crops:
+            writer.put_encoded(key, encode_motion(motion[:, :2]))
+    with pytest.raises(UserError, match='test_motion.lmdb/a: has 4x2 cells, but a picture of 128x96 has 4x3 cells'):
         open_set(str(lq))
 
 
@@ -91,9 +97,11 @@ def test_pictures_are_chosen_evenly(photographs_folder):
 
 
 @pytest.mark.parametrize(('text', 'parts'), [
-    ('missing', 'set: missing does not exist'),
+    ('missing', 'SET: missing does not exist'),
     ('gopr:somewhere', "unknown key 'gopr'; did you mean 'gopro'"),
     ('gopro:nowhere', 'nowhere does not exist'),
+    ('gopro:', 'gopro: names no sharp pictures; give gopro:PATH'),
+    ('', 'the path is empty'),
 ])
 def test_wrong_sets_are_named(text, parts):
     with pytest.raises(UserError, match=parts):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from glowdeblur_plugin.report import charts
+from glowdeblur_plugin.report.audit_pictures import ORIENTATION_TICKS, from_falling
 
 RED = (200, 0, 0)
 
@@ -66,6 +67,35 @@ def test_dots_lie_at_their_values():
         rows, columns = np.nonzero((canvas == colour).all(axis=2))
         expected = 60 + x / 1.5 * 300, 240 - y / 10 * 200
         assert (columns.mean(), rows.mean()) == pytest.approx(expected, abs=1.5)
+
+
+def test_the_line_stands_at_its_value_and_widens_the_axis():
+    canvas = charts.blank(400, 300)
+    charts.scatter(canvas, (60, 40, 300, 200), [(0.5, 4, '')], ('x', 'y'), line=(1.8, 'floor'))
+    dark = (canvas[40:240] < 60).all(axis=2).mean(axis=0)
+    assert np.argmax(dark) == pytest.approx(60 + 1.8 / 2 * 300, abs=1) and 0.4 < dark.max() < 0.8
+    rows, columns = np.nonzero((canvas == charts.COLOURS[0]).all(axis=2))
+    assert columns.mean() == pytest.approx(60 + 0.5 / 2 * 300, abs=1.5)
+
+
+@pytest.mark.parametrize('filled', [True, False])
+def test_open_dots_are_white_inside(filled):
+    canvas = charts.blank(400, 300)
+    charts.scatter(canvas, (60, 40, 300, 200), [(0.5, 4, '')], ('x', 'y'), filled=filled)
+    rows, columns = np.nonzero((canvas == charts.COLOURS[0]).all(axis=2))
+    inside = canvas[round(rows.mean()), round(columns.mean())]
+    np.testing.assert_array_equal(inside, charts.COLOURS[0] if filled else (255, 255, 255))
+
+
+@pytest.mark.parametrize('degrees', [0, 45, 90])
+def test_a_peak_of_one_direction_is_one_bar_above_its_tick(degrees):
+    """0 and 90 degrees, the most frequent ones, lie within the axis."""
+    canvas, shares = charts.blank(400, 160), np.zeros(36)
+    shares[degrees // 5] = 1
+    tick, = [place for place, label in ORIENTATION_TICKS if label.split()[0] == str(degrees)]
+    charts.histogram(canvas, (20, 30, 360, 100), from_falling(shares), RED, [], '')
+    columns = np.flatnonzero(is_red(canvas)[80])
+    assert columns.max() - columns.min() < 10 and columns.mean() == pytest.approx(20 + 360 * tick, abs=1.5)
 
 
 @pytest.mark.parametrize(('value', 'limit'), [(0.97, 1), (1, 1), (1.01, 1.5), (0.11, 0.15), (83, 100), (0.0031, 0.004)])

@@ -7,7 +7,7 @@ from skimage import data
 
 from glowdeblur_plugin.cli import main
 from glowdeblur_plugin.data.simulate.domains import DOMAINS
-from glowdeblur_plugin.report.contact_sheet import contact_sheet
+from glowdeblur_plugin.report.contact_sheet import contact_sheet, texture
 
 SIDE = 64
 PANELS = 8
@@ -37,6 +37,27 @@ def test_a_row_goes_from_sharp_to_blurred_and_ends_with_real_blur():
         crop = panels(sheet, row)[drawn].astype(int)
         assert (crop[..., 0] - crop[..., 1] > 60).mean() > 0.005 and (crop[..., 1] > 225).mean() < 0.01
     assert all((crop == (200, 30, 30)).all() for crop in panels(sheet, 2))
+
+
+def test_texture_in_mid_tones_goes_before_black_and_white():
+    """A plain sky has none; a black and white edge has a far larger variance than a texture of the same size."""
+    rng = np.random.default_rng(0)
+    fine = np.repeat(rng.integers(110, 150, (SIDE, SIDE, 1), dtype=np.uint8), 3, axis=2)
+    edge = np.zeros((SIDE, SIDE, 3), np.uint8)
+    edge[:, SIDE // 2:] = 255
+    white = np.maximum(fine, 230)
+    assert texture(fine) > 10 * max(texture(edge), texture(white)) and edge.var() > 10 * fine.var()
+
+
+def test_crops_are_taken_where_texture_is():
+    """Left half plain white beside black, right half a mid-tone texture; variance would choose the edge."""
+    rng = np.random.default_rng(0)
+    real = np.full((SIDE + 8, 6 * SIDE, 3), 255, np.uint8)
+    real[:, SIDE:2 * SIDE] = 0
+    real[:, 3 * SIDE:] = rng.integers(100, 160, (SIDE + 8, 3 * SIDE, 1), dtype=np.uint8)
+    sheet = contact_sheet([data.astronaut()], ['gsblur'], [real], side=SIDE)
+    for crop in panels(sheet, 1):
+        assert ((crop >= 100) & (crop < 160)).mean() > 0.8
 
 
 def test_the_seed_decides_the_sheet(picture):

@@ -26,17 +26,21 @@ def packed(blurred, tmp_path) -> Path:
 def test_the_audit_writes_numbers_and_pictures(packed, sharp_folder, tmp_path, capsys):
     out, lq = tmp_path / 'out', packed / 'test_lq.lmdb'
     sets = [str(lq), f'gopro:{sharp_folder}']
-    assert cli.main(['inspect', *sets, '--reference', str(lq), '--pictures', '4', '--out', str(out)]) == 0
+    reference = f'{packed}/../{packed.name}/test_lq.lmdb'
+    assert cli.main(['inspect', *sets, '--reference', reference, '--pictures', '4', '--out', str(out)]) == 0
     printed = capsys.readouterr()
     assert 'measured 4 of 4' in printed.err
     table = printed.out.splitlines()
     assert table[1].split()[1:3] == ['4', 'pairs'] and table[2].split()[1:3] == ['4', 'true']
-    assert 'the estimator against the true motion' in table[3]
+    assert table[3].startswith('kinds of blur: estimated from blurry and sharp')
+    assert any('the estimator against the true motion' in line for line in table[4:])
     names = {file.name for file in out.iterdir()}
     label = f'{tmp_path.name}/test_lq'
     assert names == {'inspect.json', 'comparison.png', 'realism_and_coverage.png', f'{label.replace("/", "_")}.png',
                      f'gopro_{sharp_folder.parent.name}_photos.png'}
-    assert json.loads((out / 'inspect.json').read_text())['sets'][label]['pictures'] == 4
+    found = json.loads((out / 'inspect.json').read_text())
+    assert found['sets'][label]['pictures'] == 4 and len(found['sets']) == 2
+    assert found['sets'][label]['realism_distance'] == found['reference']['distance_of_its_halves']
     for name in names - {'inspect.json'}:
         picture = cv2.imread(str(out / name))
         assert picture.shape[1] >= 1000 and (picture < 100).any()
@@ -85,6 +89,16 @@ def damage(root: Path, key: str) -> None:
     (['gopr:{sharp}'], "did you mean 'gopro'"),
     (['{sharp}', '--pictures', '3'], 'has 2 pictures, but 3 were asked for'),
     (['gopro:{sharp}', '--reference', '{sharp}'], '--reference: .* has 2 usable pictures'),
+    (['{sharp}', '--reference', 'missing'], '--reference: missing does not exist'),
+    (['{sharp}', '--reference', ''], '--reference: the path is empty'),
+    (['{sharp}', '--reference', 'gopro:'], '--reference: gopro: names no sharp pictures'),
+    (['{sharp}', '--reference', 'gopr:{sharp}'], "--reference: .*did you mean 'gopro'"),
+    (['gopro:{sharp}', '--reference', '{sharp}', '--pictures', '4'], '--reference: .* has 2 pictures, but 4 were asked for'),
+    ([''], 'SET: the path is empty'),
+    (['gopro:'], 'SET: gopro: names no sharp pictures'),
+    (['{sharp}', 'bsd:{sharp}', '{sharp}/../photos'], 'SET: .*/../photos is the same as .*photos; give each set once'),
+    (['x', '--pictures', '0'], "--pictures: '0' is no whole number of at least 1"),
+    (['x', '--workers', '0'], "--workers: '0' is no whole number of at least 1"),
     (['--verify', '{sharp}'], '--verify: .* is no packed set'),
 ])
 def test_bad_input_is_one_line(arguments, parts, sharp_folder, tmp_path, capsys):
@@ -96,13 +110,29 @@ def test_bad_input_is_one_line(arguments, parts, sharp_folder, tmp_path, capsys)
     assert not (tmp_path / 'out').exists()
 
 
-def test_an_unwritable_folder_is_named(packed, tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_to_is_named_before_work_begins(packed, tmp_path, capsys):
     (tmp_path / 'file').write_text('')
-    assert cli.main(['inspect', str(packed / 'test_lq.lmdb'), '--out', str(tmp_path / 'file')]) == 2
-    assert f'--out: {tmp_path / "file"} is a file; give a folder' in capsys.readouterr().err
+    for out in (tmp_path / 'file', tmp_path / 'file' / 'inside'):
+        assert cli.main(['inspect', str(packed / 'test_lq.lmdb'), '--out', str(out)]) == 2
+        assert capsys.readouterr().err == f'glowdeblur: --out: {tmp_path / "file"} is a file; give a folder\n'
 
 
-def test_numbers_must_be_whole(capsys):
-    with pytest.raises(SystemExit):
-        cli.main(['inspect', 'x', '--pictures', '0'])
-    assert 'no whole number of at least 1' in capsys.readouterr().err
+def test_the_table_is_printed_before_a_write_fails(packed, tmp_path, capsys):
+    (tmp_path / 'out' / 'inspect.json').mkdir(parents=True)
+    assert cli.main(['inspect', str(packed / 'test_lq.lmdb'), '--out', str(tmp_path / 'out')]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[1].split()[1:3] == ['5', 'pairs']
+    assert 'inspect.json: cannot be written' in printed.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize('role', ['SET', '--reference'])
+def test_a_picture_that_cannot_be_read_ends_the_audit_by_name(role, blurred, sharp_folder, tmp_path, capsys):
+    for index, sample in enumerate(blurred('linear', 8, 8, 24)[:5]):
+        cv2.imwrite(str(tmp_path / f'{index}.png'), sample.lq)
+    whole = (tmp_path / '2.png').read_bytes()
+    (tmp_path / '2.png').write_bytes(whole[:len(whole) // 2])
+    arguments = [str(tmp_path)] if role == 'SET' else [f'gopro:{sharp_folder}', '--reference', str(tmp_path)]
+    assert cli.main(['inspect', *arguments, '--out', str(tmp_path / 'out')]) == 2
+    line = capsys.readouterr().err.replace('\r', '\n').splitlines()[-1]
+    assert line.startswith(f'glowdeblur: {role}: ') and '2.png' in line
+    assert not (tmp_path / 'out').exists()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from glowdeblur_plugin.commands import inspect, pack, simulate
+from glowdeblur_plugin.commands.lazy_parser import LazyParser
 from glowdeblur_plugin.errors import UserError
 
 COMMANDS = (pack, simulate, inspect)
@@ -44,7 +45,7 @@ def _launch(command: str, arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='glowdeblur', description='Generative deblurring of real photographs, on BasicSR.')
+    parser = LazyParser(prog='glowdeblur', description='Generative deblurring of real photographs, on BasicSR.')
     commands = parser.add_subparsers(required=True, metavar='command')
     for name in ('train', 'test'):
         commands.add_parser(name, help=f'{name} a model: glowdeblur {name} -opt options/....yml', add_help=False)

@@ -72,3 +72,12 @@ def test_opencv_adds_nothing_to_our_line(tmp_path: Path) -> None:
     process = started('pack', 'folder', '--gt', str(tmp_path / 'gt'), '--out', str(tmp_path / 'out'), '--workers', '2')
     _, said = process.communicate(timeout=30)
     assert process.returncode == 2 and b'a.png: cannot be decoded' in said and b'global' not in said, said
+
+
+def test_the_help_waits_for_no_heavy_library() -> None:
+    """What a command needs is loaded when the command is chosen."""
+    script = ('import sys\nfrom glowdeblur_plugin import cli\n'
+              'try:\n    cli.main(["--help"])\nexcept SystemExit:\n    pass\n'
+              'print(sorted({"torch", "cv2", "numpy", "basicsr", "PIL", "mmengine"} & sys.modules.keys()))')
+    found = subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True, timeout=60)
+    assert '    pack ' in found.stdout and found.stdout.splitlines()[-1] == '[]'

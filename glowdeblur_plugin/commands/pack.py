@@ -4,11 +4,16 @@ import argparse
 
 from glowdeblur_plugin.commands import pack_sets
 from glowdeblur_plugin.commands.arguments import out_folder, path
+from glowdeblur_plugin.commands.lazy_parser import LazyParser
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the sub-command with one sub-command of its own a set, and two for sets that are packed already."""
-    sets = commands.add_parser('pack', help='pack pictures into LMDB').add_subparsers(required=True, metavar='set')
+    commands.add_parser('pack', help='pack pictures into LMDB', fill=_add_sets)
+
+
+def _add_sets(parser: LazyParser) -> None:
+    sets = parser.add_subparsers(required=True, metavar='set')
     pack_sets.add(sets)
     for name, text in (('photographs', 'the sample photographs of scikit-image, sharp'),
                        ('photograph_pairs', 'pairs of simulated blur from the sample photographs')):

@@ -33,7 +33,7 @@ def add(sets: argparse._SubParsersAction) -> None:
     folder = sets.add_parser('folder', help='your own pictures: pairs, or blurry or sharp ones alone')
     folder.add_argument('--gt', type=path, help='folder of sharp pictures')
     folder.add_argument('--lq', type=path, help='folder of blurry pictures; in pairs with the same names')
-    folder.add_argument('--split', default='train', help='train, val or test (default: train)')
+    folder.add_argument('--split', default='train', help='name of the split, such as train, val or test (default: train)')
     _add_common(folder)
     folder.set_defaults(run=_pack_folder)
     frames = sets.add_parser('frames', help='your own high-speed videos: blur by averaging frames')
@@ -42,7 +42,7 @@ def add(sets: argparse._SubParsersAction) -> None:
     frames.add_argument('--frame-step', type=int, help='frames between the starts of pairs (default: pairs share no frame)')
     frames.add_argument('--response', choices=typing.get_args(Response), default='gamma22',
                         help='through which the frames were taken (default: gamma22)')
-    frames.add_argument('--split', default='train', help='train, val or test (default: train)')
+    frames.add_argument('--split', default='train', help='name of the split, such as train, val or test (default: train)')
     _add_common(frames)
     frames.set_defaults(run=_pack_frames)
     simulated = sets.add_parser('simulated', help='sharp pictures blurred by the simulator, with their true motion')
@@ -51,7 +51,7 @@ def add(sets: argparse._SubParsersAction) -> None:
     simulated.add_argument('--blurs', type=int, default=1, help='of each picture (default: 1)')
     simulated.add_argument('--seed', type=int, default=0, help='of the blurs (default: 0)')
     simulated.add_argument('--cell', type=int, default=8, help='pixels a side of the cells whose motion is kept (default: 8)')
-    simulated.add_argument('--split', default='val', help='train, val or test (default: val)')
+    simulated.add_argument('--split', default='val', help='name of the split, such as train, val or test (default: val)')
     _add_form(simulated)
     simulated.set_defaults(run=_pack_simulated)
 

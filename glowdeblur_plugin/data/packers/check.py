@@ -62,10 +62,13 @@ def converted_kinds(headers: Headers) -> dict[str, int]:
 
 
 def _header_or_problem(file: Path) -> PictureHeader | str:
-    if not file.exists():
-        return f'{file} is missing'
     try:
+        file.stat()
         return read_header(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return f'{file} is missing'
+    except OSError as error:
+        return f'{file}: cannot be read ({error.strerror})'
     except UserError as error:
         return str(error)
 

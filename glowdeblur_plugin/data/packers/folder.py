@@ -16,7 +16,8 @@ def pack_folder(gt: Path | None, out: Path, lq: Path | None = None, split: str =
                 settings: PackSettings = PackSettings()) -> list[Packed]:
     """Pack `out`/<split>_gt.lmdb and `out`/<split>_lq.lmdb, or one of them, from folders searched through their sub-folders.
 
-    Pairs are matched by the path below their folder without its suffix; keys are that path made clean by `clean_key`.
+    Pairs are matched by the path below their folder without its suffix; keys are that path made clean by `clean_key`. Which of
+    them show one scene is not known here: they may be frames of videos.
 
     Raises:
         UserError: no folder is given, or as `pack_plans` does.
@@ -34,10 +35,7 @@ def pack_folder(gt: Path | None, out: Path, lq: Path | None = None, split: str =
 def _pictures(folder: Path, side: str) -> dict[str, str]:
     if folder.suffix == '.lmdb':
         raise UserError(f'--{side}: {folder} is a packed set already; give a folder of pictures')
-    try:
-        return picture_files(folder)
-    except UserError as error:
-        raise UserError(f'--{side}: {error}') from None
+    return picture_files(folder, f'--{side}')
 
 
 def _other(files: dict[str, dict[str, str]], name: str) -> str:

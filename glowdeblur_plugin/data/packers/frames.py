@@ -53,8 +53,8 @@ def pack_frames(root: Path, out: Path, averaging: Averaging, split: str = 'train
                 settings: PackSettings = PackSettings()) -> list[Packed]:
     """Pack pairs of the mean of consecutive frames and the frame in the middle.
 
-    Every folder at or below `root` that holds pictures is a video; their names end in the frame number. A missing number ends a
-    run of frames. Keys are <folders>_<name of the middle frame>_<number of frames>f.
+    Pictures of one folder whose names differ only in the number at their end are the frames of a video, and a video is a scene.
+    A missing number ends a run of frames. Keys are <folders>_<name of the middle frame>_<number of frames>f.
 
     Raises:
         UserError: a name without a number, no run that is long enough, or as `pack_plans` does.
@@ -70,7 +70,7 @@ def pack_frames(root: Path, out: Path, averaging: Averaging, split: str = 'train
 def _runs(root: Path) -> list[list[str]]:
     """Paths below `root` of frames whose numbers follow each other."""
     videos: dict[str, list[tuple[int, str]]] = {}
-    for stem, file in picture_files(root).items():
+    for stem, file in picture_files(root, '--root').items():
         digits = re.search(r'\d+$', stem)
         if digits is None:
             raise UserError(f'--root: {root / file} has no frame number at the end of its name')

@@ -18,15 +18,20 @@ class GsBlur(PublicSet):
     No tree is published either. The renderer (render_blurred.py of dongwoohhh/GS-Blur) writes `input_noise/` and `target/` with
     equal file names `<scene>_<view>_r<2|3|4>_<scale>_<repeat>.png`: so every picture below a folder `input_noise` is paired
     with the one whose path has `target` in its place; the names of the two folders are options. Folders `failed` are left out.
-    Keys are the paths without that folder; their last part begins with the scene, of which there are many pictures.
+    Keys are the paths without that folder; their last part begins with the scene, of which there are many pictures, also with
+    `_dy` in their names. Equal scenes of two folders are taken for one.
     """
 
     name: ClassVar[str] = 'gsblur'
     title: ClassVar[str] = 'GS-Blur'
-    scene: ClassVar[str] = r'^.+(?=_\d{2,}_(?:dy_)?r[234]_)'
+    scene: ClassVar[str] = r'[^_]+(?=(?:_dy)?_\d{2,}(?:_dy)?_r[234]_)'
 
     blurry: str = field(default='input_noise', metadata={'help': 'name of the folders of blurry pictures'})
     sharp: str = field(default='target', metadata={'help': 'name of the folders of sharp pictures'})
+
+    def __post_init__(self) -> None:
+        if self.blurry == self.sharp:
+            raise UserError(f'--blurry and --sharp: expected two names of folders, found {self.sharp!r} for both')
 
     def counts(self) -> dict[str, int | None]:
         return {'train': None}
@@ -34,7 +39,7 @@ class GsBlur(PublicSet):
     def entries(self, root: Path, split: str) -> list[Entry]:
         sides = {'lq': self.blurry, 'gt': self.sharp}
         found: dict[str, dict[tuple[Path, Path], str]] = {side: {} for side in sides}
-        for stem, file in picture_files(root).items():
+        for stem, file in picture_files(root, '--root').items():
             parts = Path(stem).parts
             for side, folder in sides.items():
                 if folder in parts[:-1] and FAILED not in parts:

@@ -32,14 +32,15 @@ class Hide(PublicSet):
     def entries(self, root: Path, split: str) -> list[Entry]:
         sharp = find_folder(root, 'GT', '*.png')
         folders = [sharp.parent / name for name in FOLDERS[split]]
-        blurry = {name: folder / name for folder in folders for name in file_names(folder).values()}
+        blurry = [folder / name for folder in folders for name in file_names(folder).values()]
         listing = sharp.parent / f'{split}.txt'
         if listing.is_file():
-            listed = [Path(row[0]).name for row in read_list(listing, 1)]
-            blurry = {name: blurry.get(name, folders[0] / name) for name in listed}
+            listed = {Path(row[0]).name for row in read_list(listing, 1)}
+            missing = listed - {file.name for file in blurry}
+            blurry = [*(file for file in blurry if file.name in listed), *(folders[0] / name for name in missing)]
         there = set(file_names(sharp).values())
-        return [pair(clean_key(Path(name).stem), file, sharp / _sharp_name(name, there))
-                for name, file in sorted(blurry.items())]
+        return [pair(clean_key(file.stem), file, sharp / _sharp_name(file.name, there))
+                for file in sorted(blurry, key=lambda file: (file.name, file))]
 
 
 def _sharp_name(name: str, there: set[str]) -> str:

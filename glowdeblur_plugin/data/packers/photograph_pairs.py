@@ -16,6 +16,7 @@ from glowdeblur_plugin.data.simulate.plan import margin
 from glowdeblur_plugin.data.window import Window
 
 SET, VERSION = 'photograph_pairs', 3
+SCENE = '^[a-z]+'  # the motorcycle has two views
 STAND_IN_DOMAINS = ('realblur', 'rsblur')
 SPLITS: dict[str, tuple[int, int, Callable[[], dict[str, np.ndarray]]]] = {
     'train': (len(TRAIN), 4, training_photographs),
@@ -43,7 +44,8 @@ def _pack(out: Path, domain: str, split: str, progress: Progress) -> bool:
     edge = margin(DOMAINS[domain])
     task, done = f'pairs_{domain}_{split}: packed', 0
     progress(task, done, photographs * blurs)
-    with LmdbWriter(lq_path, SET, VERSION) as lq, LmdbWriter(gt_path, SET, VERSION) as gt:
+    lq_writer, gt_writer = (LmdbWriter(path, SET, VERSION, details={'scene': SCENE}) for path in (lq_path, gt_path))
+    with lq_writer as lq, gt_writer as gt:
         for name, picture in read().items():
             window = Window(edge, edge, picture.shape[0] - 2 * edge, picture.shape[1] - 2 * edge)
             for blur in range(blurs):

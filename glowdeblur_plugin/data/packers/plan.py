@@ -1,6 +1,7 @@
 """What is to be packed: the pictures of a split under their keys, before anything is read."""
 
 import dataclasses
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -112,7 +113,7 @@ class PublicSet(ABC):
         Raises:
             UserError: `root` is no folder, the set has no such split, or as `entries` does.
         """
-        if not root.is_dir():
+        if not os.path.isdir(root):
             raise UserError(f'--root: {root} is not a folder; give the one that the archives of {self.name} were unpacked into')
         counts = self.counts()
         chosen = [split for split in counts if split not in self.on_demand] if splits is None else list(dict.fromkeys(splits))

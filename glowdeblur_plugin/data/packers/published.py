@@ -1,6 +1,7 @@
 """Packed sets that are there already."""
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def is_there(path: Path, expected: Manifest, sources: Iterable[Path]) -> bool:
     Raises:
         UserError: another set is there, or a source is newer than it.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         return False
     found = read_manifest(path)
     if found is None:

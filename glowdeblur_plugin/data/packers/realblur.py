@@ -20,11 +20,12 @@ class RealBlur(PublicSet):
     `RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref`; the spelling is the released one) and beside it
     `RealBlur_{J,R}_{train,test}_list.txt`, sharp picture first (link_file.sh of rimchang/RealBlur; counts from datalist/ of
     rimchang/SRN-Deblur). Only the lists are followed: the tree holds pictures of another test set. Keys are
-    <j|r>_<scene>_<k>, so that the sides of J and R cannot be mixed.
+    <j|r>_<scene>_<k>, so that the sides of J and R cannot be mixed; scene244 and scene244_reflect are one scene.
     """
 
     name: ClassVar[str] = 'realblur'
     title: ClassVar[str] = 'RealBlur-J or -R'
+    scene: ClassVar[str] = '^[jr]_scene[^_]+'
 
     variant: Literal['J', 'R'] = field(default='J', metadata={'help': 'pictures of the camera or from raw'})
 

@@ -22,8 +22,9 @@ class RsBlur(PublicSet):
     Tree: `RSBlur/<0001>/<000001>/{real_blur/real_blur.png, avg65_img/avg_blur.png, gt/gt_sharp.png}` (README.md of
     rimchang/RSBlur); lists `RSBlur_real_{train,val,test}.txt` and `RSBlur_syn_train.txt`, sharp picture first, from its
     datalist/RSBlur/, put below the root; an early RSBlur_syn_train.txt has `oracle_avg65_img` where the tree has `avg65_img`.
-    All file names are equal and scene numbers repeat: keys are <folder>_<scene>. The synthetic side lacks noise, saturation and
-    the camera's processing. The "additional" set is no real training data (README.md) and is read by no option.
+    All file names are equal and the numbers of pictures repeat: keys are <folder>_<number>. The lists divide a folder in blocks
+    of about twenty numbers, perhaps its scenes; a whole folder is taken for one, which is surer. The synthetic side lacks noise,
+    saturation and the camera's processing. The "additional" set is no real training data (README.md) and is read by no option.
     """
 
     name: ClassVar[str] = 'rsblur'

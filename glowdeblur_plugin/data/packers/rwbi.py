@@ -24,4 +24,4 @@ class Rwbi(PublicSet):
         return {'test': None}
 
     def entries(self, root: Path, split: str) -> list[Entry]:
-        return [Entry(clean_key(stem), {'lq': (root / file,)}) for stem, file in picture_files(root).items()]
+        return [Entry(clean_key(stem), {'lq': (root / file,)}) for stem, file in picture_files(root, '--root').items()]

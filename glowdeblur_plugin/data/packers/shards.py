@@ -9,6 +9,7 @@ from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.copy_records import copy_records, records_fingerprint, require_manifest
 from glowdeblur_plugin.data.packers.engine import Packed
 from glowdeblur_plugin.data.packers.published import is_there, manifest_differences
+from glowdeblur_plugin.data.packers.trees import folder_names
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
 
@@ -25,10 +26,10 @@ def merge_shards(out: Path, progress: Progress = silent) -> list[Packed]:
     """
     groups: dict[str, dict[int, Path]] = {}
     totals: dict[str, set[int]] = {}
-    for path in sorted(out.iterdir()) if out.is_dir() else ():
-        match = SHARD_NAME.fullmatch(path.name)
+    for name in folder_names(out, 'out'):
+        match = SHARD_NAME.fullmatch(name)
         if match:
-            groups.setdefault(match['set'], {})[int(match['number'])] = path
+            groups.setdefault(match['set'], {})[int(match['number'])] = out / name
             totals.setdefault(match['set'], set()).add(int(match['of']))
     if not groups:
         raise UserError(f'{out}: holds no <split>_<side>.shard-i-of-n.lmdb; they are packed with --shard i/n')

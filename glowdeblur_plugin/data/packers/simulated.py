@@ -8,18 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from glowdeblur_plugin.data.encodings import EncodedPicture, Encoding, encode_picture
-from glowdeblur_plugin.data.lmdb_store import Manifest, read_manifest
+from glowdeblur_plugin.data.lmdb_store import DATA_FILE, Manifest, read_manifest
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.engine import Packed
 from glowdeblur_plugin.data.packers.plan import checked_split, clean_key
 from glowdeblur_plugin.data.packers.published import is_there
+from glowdeblur_plugin.data.packers.sources import states_digest
+from glowdeblur_plugin.data.packers.trees import picture_files, require_folder
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import cell_means, encode_motion
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
 from glowdeblur_plugin.data.workers import Workers, usable_cores
 from glowdeblur_plugin.errors import UserError
 
-SET, VERSION = 'simulated', 1
+SET, VERSION = 'simulated', 2
 SIDES = ('lq', 'gt', 'motion')
 
 
@@ -54,23 +56,27 @@ def pack_simulated(simulation: Simulation, out: Path, split: str = 'val', worker
         workers: processes; by default the cores.
 
     Raises:
-        UserError: a wrong option, a missing, damaged or too small picture, or another set is there.
+        UserError: a wrong option, a missing, damaged or too small picture, another set is there, or one that is older than a
+            picture.
     """
     for option, value, least in (('--blurs', simulation.blurs, 1), ('--cell', simulation.cell, 1),
                                  ('--workers', 1 if workers is None else workers, 1), ('--seed', simulation.seed, 0)):
         if value < least:
             raise UserError(f'{option}: expected at least {least}, found {value}')
     paths = {side: out / f'{checked_split(split)}_{side}.lmdb' for side in SIDES}
+    files = _files(simulation.gt)
+    _dataset.cache_clear()
     dataset = _dataset(simulation)
     keys = _keys(dataset)
     manifests = _manifests(simulation, split, dataset)
-    waiting = [side for side, path in paths.items() if not is_there(path, manifests[side], [])]
+    waiting = [side for side, path in paths.items() if not is_there(path, manifests[side], files)]
     if not waiting:
         return [Packed(path, False) for path in paths.values()]
+    fingerprint = f'{dataset.fingerprint()} {states_digest(files)}'
     with ExitStack() as stack:
         pool = stack.enter_context(Workers(workers or usable_cores()))
         writers = {side: stack.enter_context(LmdbWriter(
-            paths[side], SET, VERSION, encoding=manifests[side].encoding, fingerprint=dataset.fingerprint(),
+            paths[side], SET, VERSION, encoding=manifests[side].encoding, fingerprint=fingerprint,
             details=manifests[side].details)) for side in waiting}
         open_draws = [draw for draw, key in enumerate(keys) if any(key not in writer.written for writer in writers.values())]
         progress(f'{split}: blurred', 0, len(open_draws))
@@ -83,12 +89,18 @@ def pack_simulated(simulation: Simulation, out: Path, split: str = 'val', worker
     return [Packed(path, side in waiting) for side, path in paths.items()]
 
 
+def _files(gt: Path) -> list[Path]:
+    """What the sharp pictures lie in."""
+    require_folder(gt, '--gt')
+    return [gt / DATA_FILE] if gt.suffix == '.lmdb' else [gt / file for file in picture_files(gt, '--gt').values()]
+
+
 def _manifests(simulation: Simulation, split: str, dataset: SimulatedBlurDataset) -> dict[str, Manifest]:
     """What the manifest of each side will be. Where the source says what a scene is, so do they."""
     source = read_manifest(simulation.gt) if simulation.gt.suffix == '.lmdb' else None
     scene = None if source is None else source.details.get('scene')
     details = {'split': split, 'domain': simulation.domain, 'blurs': simulation.blurs, 'seed': simulation.seed,
-               'simulated': dataset.fingerprint(), **({} if scene is None else {'scene': scene.replace('$', r'_\d+$')})}
+               'simulated': dataset.fingerprint(), **({} if scene is None else {'scene': scene})}
     return {side: Manifest(SET, VERSION, 0, 'motion' if side == 'motion' else simulation.encoding,
                            {**details, 'side': side, **({'cell': simulation.cell} if side == 'motion' else {})})
             for side in SIDES}

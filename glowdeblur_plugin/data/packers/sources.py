@@ -13,6 +13,11 @@ from glowdeblur_plugin.files import write_atomically
 FileState = list[int]  # bytes and time of the last change in ns
 
 
+def states_digest(files: Iterable[Path]) -> str:
+    """16 hexadecimal digits for bytes and times of `files`, which are there."""
+    return _states_digest({str(number): _state(file) for number, file in enumerate(files)})
+
+
 def names_digest(entries: Iterable[Entry], headers: Headers) -> str:
     """16 hexadecimal digits for keys, file names, sizes and kinds of pictures: equal for copies of a set in other places."""
     return _digest(f'{entry.key} {side} {file.name} {headers[file].height} {headers[file].width} {headers[file].kind}'
@@ -44,8 +49,7 @@ class SourceStates:
         for entry in entries:
             for side, files in entry.files.items():
                 for number, file in enumerate(files):
-                    found = file.stat()
-                    states[_name(entry.key, side, number)] = [found.st_size, found.st_mtime_ns]
+                    states[_name(entry.key, side, number)] = _state(file)
         return cls(states, memory)
 
     def remember(self, damaged: Iterable[tuple[Entry, str]]) -> None:
@@ -58,6 +62,11 @@ class SourceStates:
     def forget(self) -> None:
         """The work is complete."""
         self._memory.unlink(missing_ok=True)
+
+
+def _state(file: Path) -> FileState:
+    found = file.stat()
+    return [found.st_size, found.st_mtime_ns]
 
 
 def _name(key: str, side: str, number: int) -> str:

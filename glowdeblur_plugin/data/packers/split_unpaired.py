@@ -17,10 +17,15 @@ from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 
 SUB_IMAGE = re.compile(r'_s\d{3,}$')
+BLUR_NUMBER = re.compile(r'_\d+$')
 
 
-def scenes_of(keys: list[str], scene: str) -> dict[str, str]:
-    """Key -> its scene: what the regular expression finds in it, the number of a sub-image (`_s001`) put aside.
+def scenes_of(keys: list[str], scene: str, blurs: bool = False) -> dict[str, str]:
+    """Key -> its scene: what the regular expression finds in it, the number of a sub-image (`_s001`) put aside, and before that
+    the number of a simulated blur: so all that is made of one picture has one scene.
+
+    Args:
+        blurs: keys end in the number of a simulated blur, see `pack_simulated`.
 
     Raises:
         UserError: it is no regular expression, or finds nothing in a key.
@@ -29,7 +34,7 @@ def scenes_of(keys: list[str], scene: str) -> dict[str, str]:
         rule = re.compile(scene)
     except re.error as error:
         raise UserError(f'--scene: {scene!r} is no regular expression ({error})') from None
-    found = {key: rule.search(SUB_IMAGE.sub('', key)) for key in keys}
+    found = {key: rule.search(SUB_IMAGE.sub('', BLUR_NUMBER.sub('', key) if blurs else key)) for key in keys}
     lost = next((key for key, match in found.items() if match is None), None)
     if lost is not None:
         raise UserError(f"--scene: {scene!r} finds no scene in the key '{lost}'; give a regular expression for the part of a key "
@@ -78,12 +83,12 @@ def split_unpaired(source: Path, out: Path, split: str = 'train', sharp_share: f
     keys = list(read_sizes(sides['gt']))
     if set(keys) != set(read_sizes(sides['lq'])):
         raise UserError(f'{sides["gt"]} and {sides["lq"]} do not have the same keys; pack both sides again')
-    scene = scene or manifests['gt'].details.get('scene')
+    scene = manifests['gt'].details.get('scene') if scene is None else scene
     if scene is None:
         raise UserError(f"{sides['gt']}: does not say which pictures show one scene, which must not be in both halves; give --scene, "
                         "a regular expression for the part of a key that is equal in them: '.+' where each is its own scene, "
                         f"'{BEFORE_LAST_PART}' for what stands before the last underscore")
-    scenes = scenes_of(keys, scene)
+    scenes = scenes_of(keys, scene, 'blurs' in manifests['gt'].details)
     halves = dict(zip(('sharp', 'blurry'), split_keys(scenes, sharp_share, seed), strict=True))
     if not all(halves.values()):
         raise UserError(f'{sides["gt"]}: {len(set(scenes.values()))} scenes of {len(keys)} pictures cannot be halved with '

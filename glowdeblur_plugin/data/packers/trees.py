@@ -1,7 +1,7 @@
 """Finding one's way in released trees: folders at unsure depths, picture files, lists."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from glowdeblur_plugin.data.decode import PICTURE_SUFFIXES
@@ -16,7 +16,7 @@ def find_folder(root: Path, name: str, holds: str) -> Path:
     Archives nest their folders in different ways, so up to four levels are searched, one after the other.
 
     Raises:
-        UserError: there is none, or there are two at the same level.
+        UserError: there is none, there are two at the same level, or a folder cannot be read.
     """
     for folders in _levels(root):
         found = [folder for folder in folders if folder.name == name and any(folder.glob(holds))]
@@ -32,7 +32,7 @@ def find_file(root: Path, name: str) -> Path | None:
     """The file called `name` nearest to `root`, searched as `find_folder` does; None when there is none."""
     for folders in _levels(root):
         for folder in folders:
-            if (folder / name).is_file():
+            if os.path.isfile(folder / name):
                 return folder / name
     return None
 
@@ -41,71 +41,88 @@ def _levels(root: Path) -> Iterator[list[Path]]:
     folders = [root.absolute()]
     for _ in range(LEVELS):
         yield folders
-        folders = [folder / name for folder in folders for name in _sub_folders(folder)]
+        folders = [folder / name for folder in folders for name in folder_names(folder)]
 
 
-def _sub_folders(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.name for entry in entries if not entry.name.startswith('.') and entry.is_dir())
-    except OSError as error:
-        raise _unreadable(error) from None
+def folder_names(folder: Path, option: str = '--root') -> list[str]:
+    """Names of the folders in `folder`, sorted; empty when it is not there. `option` starts each error.
 
-
-def _unreadable(error: OSError) -> UserError:
-    return UserError(f'{error.filename}: cannot be read ({error.strerror})')
-
-
-def folder_names(folder: Path) -> list[str]:
-    """Names of the folders in `folder`, sorted; empty when it is not there."""
-    return _sub_folders(folder) if folder.is_dir() else []
+    Raises:
+        UserError: it cannot be read.
+    """
+    return _names(folder, os.DirEntry.is_dir, option)
 
 
 def file_names(folder: Path) -> dict[str, str]:
     """Stem to name of the picture files in `folder`, sorted; empty when it is not there.
 
     Raises:
-        UserError: two names with one stem.
+        UserError: two names with one stem, or it cannot be read.
     """
-    if not folder.is_dir():
-        return {}
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith('.'))
-    return _by_stem(folder, names)
+    return _by_stem(folder, _names(folder, lambda entry: True, '--root'), '--root')
 
 
-def picture_files(folder: Path) -> dict[str, str]:
-    """Path below `folder` without its suffix to the path with it, of all pictures in it and in its sub-folders, sorted.
+def _names(folder: Path, chosen: Callable[[os.DirEntry[str]], bool], option: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if not entry.name.startswith('.') and chosen(entry))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable(error, option) from None
+
+
+def require_folder(folder: Path, option: str) -> None:
+    """Refuse what is no folder.
 
     Raises:
-        UserError: not a folder, one that cannot be read, a link back to a folder above it, or two pictures whose paths differ
-            only in the suffix.
+        UserError: it is not there or a file; starts with `option`.
     """
-    if not folder.is_dir():
-        raise UserError(f'{folder}: {"is not a folder" if folder.exists() else "does not exist"}; give a folder of pictures')
-    def refuse(error: OSError) -> None:
-        raise _unreadable(error)
+    if not os.path.isdir(folder):
+        raise UserError(f'{option}: {folder} {"is a file" if os.path.exists(folder) else "does not exist"}; give a folder')
 
-    paths = []
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+
+def picture_files(folder: Path, option: str) -> dict[str, str]:
+    """Path below `folder` without its suffix to the path with it, of all pictures in it and in its sub-folders, sorted.
+
+    Args:
+        option: that named the folder; it starts each error.
+
+    Raises:
+        UserError: not a folder, a sub-folder that cannot be read or a link that leads back to a folder above it, or two
+            pictures whose paths differ only in the suffix.
+    """
+    require_folder(folder, option)
+
+    def refuse(error: OSError) -> None:
+        raise _unreadable(error, option)
+
+    paths, above = [], {str(folder): (os.path.realpath(folder),)}
+    for place, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith('.')]
-        for name in folders:
-            real = os.path.realpath(os.path.join(place, name))
-            if os.path.commonpath([real, os.path.realpath(place)]) == real:
-                raise UserError(f'{os.path.join(place, name)}: links back to {real}, which holds it; take the link away')
+        real_places = above.pop(place)
+        for path in (os.path.join(place, name) for name in folders):
+            real = os.path.realpath(path) if os.path.islink(path) else os.path.join(real_places[-1], os.path.basename(path))
+            if real in real_places:
+                raise UserError(f'{option}: {path}: links back to {real}, which holds it; take the link away')
+            above[path] = (*real_places, real)
         below = Path(place).relative_to(folder)
         paths += [(below / name).as_posix() for name in names if not name.startswith('.')]
-    return _by_stem(folder, sorted(paths))
+    return _by_stem(folder, sorted(paths), option)
 
 
-def _by_stem(folder: Path, paths: list[str]) -> dict[str, str]:
+def _unreadable(error: OSError, option: str) -> UserError:
+    return UserError(f'{option}: {error.filename}: cannot be read ({error.strerror})')
+
+
+def _by_stem(folder: Path, paths: list[str], option: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in paths:
         stem, suffix = os.path.splitext(path)
         if suffix.lower() not in PICTURE_SUFFIXES:
             continue
         if stem in found:
-            raise UserError(f'{folder}: {found[stem]} and {path} have the same name apart from the suffix; keep one')
+            raise UserError(f'{option}: {folder} holds {found[stem]} and {path}, which differ only in the suffix; keep one')
         found[stem] = path
     return found
 

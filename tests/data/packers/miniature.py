@@ -85,7 +85,8 @@ def hide(root: Path) -> Miniature:
     near, far = f'{top}/test/test-close-ups', f'{top}/test/test-long-shot'
     tree.expect('test', '3fromGOPR0003_MP4', lq=f'{near}/3fromGOPR0003.MP4.png', gt=f'{top}/GT/3fromGOPR0003.png')
     tree.expect('test', '4fromGOPR0004', lq=f'{far}/4fromGOPR0004.png', gt=f'{top}/GT/4fromGOPR0004.png')
-    tree.write(f'{top}/train.txt', '1fromGOPR0001.png\n2fromGOPR0002.MP4.png')
+    tree.expect('train', '5fromGOPR0001_MP4', lq=f'{top}/train/5fromGOPR0001.MP4.png', gt=f'{top}/GT/5fromGOPR0001.png')
+    tree.write(f'{top}/train.txt', '1fromGOPR0001.png\n2fromGOPR0002.MP4.png\n5fromGOPR0001.MP4.png')
     return tree
 
 
@@ -110,15 +111,16 @@ def realblur(root: Path, variant: str = 'J') -> Miniature:
     """Lists with trailing blanks and no last newline; a picture that no list names."""
     tree = Miniature(root, RealBlur(variant=variant), {'train': 3758, 'test': 980})
     top = {'J': 'RealBlur-J_ECC_IMCORR_centroid_itensity_ref', 'R': 'RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref'}[variant]
-    for split, scene in (('train', 'scene001'), ('test', 'scene230')):
+    for split, scenes in (('train', ('scene001', 'scene002')), ('test', ('scene230',))):
         lines = []
-        for number in (7, 20):
-            paths = {'lq': f'{top}/{scene}/blur/blur_{number}.png', 'gt': f'{top}/{scene}/gt/gt_{number}.png'}
-            tree.expect(split, f'{variant.lower()}_{scene}_{number}', **paths)
-            lines.append(f'{paths["gt"]} {paths["lq"]} ')
+        for scene in scenes:
+            for number in (7, 20):
+                paths = {'lq': f'{top}/{scene}/blur/blur_{number}.png', 'gt': f'{top}/{scene}/gt/gt_{number}.png'}
+                tree.expect(split, f'{variant.lower()}_{scene}_{number}', **paths)
+                lines.append(f'{paths["gt"]} {paths["lq"]} ')
+            for side in ('gt', 'blur'):
+                tree.picture(f'{top}/{scene}/{side}/{side}_1.png')
         tree.write(f'RealBlur_{variant}_{split}_list.txt', '\n'.join(lines))
-        for side in ('gt', 'blur'):
-            tree.picture(f'{top}/{scene}/{side}/{side}_1.png')
     return tree
 
 
@@ -128,11 +130,11 @@ def bsd(root: Path, exposure: str = 'all') -> Miniature:
     tree = Miniature(root, Bsd(exposure=exposure), {'train': 6000 * len(chosen), 'test': 3000 * len(chosen), 'valid': None})
     for setting in ('1ms8ms', '2ms16ms', '3ms24ms'):
         for split in ('train', 'valid', 'test'):
-            for frame in ('00000000', '00000001'):
-                folder = f'BSD/BSD_{setting}/{split}/012'
+            for clip, frame in (('012', '00000000'), ('012', '00000001'), ('013', '00000000')):
+                folder = f'BSD/BSD_{setting}/{split}/{clip}'
                 paths = {'lq': f'{folder}/Blur/RGB/{frame}.png', 'gt': f'{folder}/Sharp/RGB/{frame}.png'}
                 if split != 'valid' and setting in chosen:
-                    tree.expect(split, f'{setting}_{split}_012_{frame}', **paths)
+                    tree.expect(split, f'{setting}_{split}_{clip}_{frame}', **paths)
                 tree.picture(f'{folder}/Blur/RAW/{frame}.tiff')
     return tree
 
@@ -146,6 +148,7 @@ def rsblur(root: Path, blur: str = 'real') -> Miniature:
     name = {'real': 'RSBlur_real', 'synthetic': 'RSBlur_syn'}[blur]
     for split, folder in zip(counts, ('0001', '0002', '0001'), strict=False):
         scenes = [f'RSBlur/{folder}/{split == "test":d}0000{number}' for number in (1, 2)]
+        scenes += ['RSBlur/0003/000001'] if split == 'train' else []
         for scene in scenes:
             tree.expect(split, '_'.join(scene.split('/')[1:]), lq=f'{scene}/{side}', gt=f'{scene}/gt/gt_sharp.png')
         lines = [f'{scene}/gt/gt_sharp.png {scene}/{listed_side}\n' for scene in scenes]

@@ -1,11 +1,13 @@
 """Simulated pairs are packed as the data set gives them, with their motion, and go on after a stop."""
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from miniature import content
 
 from glowdeblur_plugin import cli
 from glowdeblur_plugin.data.lmdb_store import read_manifest
@@ -103,6 +105,59 @@ def test_a_run_killed_between_its_sets_goes_on_and_a_finished_one_is_left_alone(
     assert not motion.exists()
 
 
+@pytest.mark.parametrize('published', [('motion',), ('gt', 'motion')])
+def test_sides_that_were_published_before_a_kill_are_kept(photographs_folder: Path, tmp_path: Path, published: tuple[str, ...],
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sets are published one after the other; between two of them the work of the others still lies in hidden folders."""
+    def publish(writer: LmdbWriter) -> None:
+        if writer.path.stem.split('_')[1] not in published:
+            raise KeyboardInterrupt
+        publish_one(writer)
+
+    publish_one = LmdbWriter._publish
+    simulation = Simulation(gt=photographs_folder, domain='gentle')
+    pack_simulated(simulation, tmp_path / 'whole', workers=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(LmdbWriter, '_publish', publish)
+        with pytest.raises(KeyboardInterrupt):
+            pack_simulated(simulation, tmp_path / 'out', workers=1)
+    assert {path.name for path in (tmp_path / 'out').glob('[!.]*')} == {f'val_{side}.lmdb' for side in published}
+    monkeypatch.setattr(simulated, '_render', None)
+    packed = pack_simulated(simulation, tmp_path / 'out', workers=1)
+    assert [one.now for one in packed] == [side not in published for side in simulated.SIDES]
+    for one in packed:
+        assert content(one.path) == content(tmp_path / 'whole' / one.path.name)
+
+
+def test_a_picture_that_changed_is_noticed(photographs_folder: Path, tmp_path: Path) -> None:
+    gt = Path(shutil.copytree(photographs_folder, tmp_path / 'gt'))
+    simulation = Simulation(gt=gt, domain='gentle')
+    pack_simulated(simulation, tmp_path / 'out', workers=1)
+    packed = (tmp_path / 'out/val_lq.lmdb/manifest.json').stat().st_mtime_ns
+    os.utime(gt / '4.png', ns=(0, packed + 1))
+    with pytest.raises(UserError, match='val_lq.lmdb: is there already and older than .*gt/4.png'):
+        pack_simulated(simulation, tmp_path / 'out', workers=1)
+    (gt / '4.png').rename(gt / '9.png')
+    with pytest.raises(UserError, match='val_lq.lmdb: is there already and differs \\(simulated is '):
+        pack_simulated(simulation, tmp_path / 'out', workers=1)
+
+
+def test_a_stopped_run_begins_anew_where_a_picture_was_replaced(photographs_folder: Path, tmp_path: Path) -> None:
+    """By another one of its size, while nothing was published."""
+    gt = Path(shutil.copytree(photographs_folder, tmp_path / 'gt'))
+    simulation = Simulation(gt=gt, domain='gentle')
+
+    def stop(task: str, done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pack_simulated(simulation, tmp_path / 'out', workers=1, progress=stop)
+    shutil.copy(gt / '8.png', gt / '0.png')
+    out, whole = (pack_simulated(simulation, tmp_path / name, workers=1) for name in ('out', 'whole'))
+    assert [content(one.path) for one in out] == [content(one.path) for one in whole]
+
+
 def test_scenes_are_those_of_the_sharp_set(tmp_path: Path) -> None:
     """Frames of two clips, each blurred twice."""
     rng = np.random.default_rng(0)
@@ -130,5 +185,5 @@ def test_the_command_and_its_refusals(photographs_folder: Path, tmp_path: Path, 
         assert cli.main([*arguments, *more]) == 2
         error = capsys.readouterr().err
         assert message in error and error.count('\n') == 1
-    with pytest.raises(UserError, match='pack simulated:dataroot_gt: .*nothing does not exist'):
+    with pytest.raises(UserError, match='--gt: .*nothing does not exist'):
         pack_simulated(Simulation(gt=tmp_path / 'nothing', domain='gopro'), tmp_path / 'other')

@@ -17,7 +17,8 @@ class FlowDPMSolver(DPMSolverMultistepScheduler):
     diffusers' own `set_timesteps` makes its levels itself and truncates the timesteps to whole numbers; here the levels stay as
     they are and the timesteps are exactly 1000 times as much. A level of 1 has a log signal-to-noise ratio of minus infinity;
     it is not clipped, as diffusers' formulas take their limit there (the step from it and the next are of order 1), and so they
-    do at the last step, to 0.
+    do at the last step, to 0. A step of order 1 is Euler's: up to 3 steps from pure noise, and 2 from a start below it, the two
+    solvers agree.
     """
 
     def __init__(self) -> None:

@@ -120,3 +120,10 @@ def test_the_true_velocity_leads_to_the_latent(solver: SolverName) -> None:
     result, calls = _recorded(lambda z, s: noise - latent, noise=noise, steps=5, solver=solver)
     assert all(torch.allclose(z, add_noise(latent, noise, torch.full((2,), s)), atol=1e-5) for z, s in calls)
     assert torch.allclose(result, latent, atol=1e-5)
+
+
+@pytest.mark.parametrize('steps, start, same', [(3, 1.0, True), (4, 1.0, False), (2, 0.5, True), (3, 0.5, False)])
+def test_few_steps_of_the_two_solvers_agree(steps: int, start: float, same: bool) -> None:
+    noise, guess = torch.linspace(-2, 2, 9).view(1, 1, 3, 3), torch.zeros(1, 1, 3, 3)
+    euler, dpm = (sample_flow(lambda z, s: z.sin() - 0.3, noise, steps, start, guess, solver) for solver in ('euler', 'dpm'))
+    assert torch.allclose(euler, dpm, atol=1e-5) == same

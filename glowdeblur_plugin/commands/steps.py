@@ -1,0 +1,96 @@
+"""`glowdeblur steps`: what each number of sampling steps is worth, by solver and start."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.files import write_atomically
+from glowdeblur_plugin.options import Between, convert
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add the sub-command."""
+    parser = commands.add_parser('steps', help='figures of a trained GLOWDeblur against its sampling steps',
+                                 description='Restore the test pictures of an option file with several numbers of steps, '
+                                             'solvers and starts: a table on the screen and in steps.csv, and steps.png.')
+    parser.add_argument('-opt', required=True, metavar='FILE', help='option file of a test: options/quickstart_test.yml')
+    parser.add_argument('--weights', metavar='FILE', help='checkpoint instead of path:pretrain_network_g')
+    parser.add_argument('--out', type=Path, default=Path('steps'), help='folder for steps.csv and steps.png (default: steps)')
+    parser.add_argument('--steps', default='1,2,4,8,20', help='numbers of steps (default: 1,2,4,8,20)')
+    parser.add_argument('--solvers', default='euler,dpm', help='some of euler, dpm, scm (default: euler,dpm)')
+    parser.add_argument('--starts', default='1,0.5', help='noise levels to start at (default: 1,0.5)')
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> None:
+    from glowdeblur_plugin.diffusion.sampler import SolverName
+
+    steps, solvers, starts = ([convert(_number(entry), hint, f'--{name}') for entry in getattr(options, name).split(',')]
+                              for name, hint in (('steps', Annotated[int, Between(1)]), ('solvers', SolverName),
+                                                 ('starts', Annotated[float, Between(0.001, 1)])))
+    if options.out.exists() and not options.out.is_dir():
+        raise UserError(f'--out: {options.out} is a file; give a folder')
+    rows = _measure(options, steps, solvers, starts)
+
+    from glowdeblur_plugin.drawing import encode_png
+    from glowdeblur_plugin.report.step_study import as_csv, as_table, steps_chart
+
+    write_atomically(options.out / 'steps.csv', as_csv(rows))
+    write_atomically(options.out / 'steps.png', encode_png(steps_chart(rows)))
+    print(as_table(rows))
+    print(f'{options.out}: steps.csv, steps.png')
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip()
+
+
+def _measure(options: argparse.Namespace, steps: list[int], solvers: list[str], starts: list[float]) -> list[dict]:
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    import torch
+    from basicsr.data import build_dataset
+    from basicsr.models import build_model
+    from torch.utils.data import default_collate
+
+    from glowdeblur_plugin import compat
+    from glowdeblur_plugin.data.progress import ProgressLine
+    from glowdeblur_plugin.models.deblur_model import VALIDATION_SEED
+    from glowdeblur_plugin.models.seeds import picture_generator
+    from glowdeblur_plugin.models.step_study import mean_rows, study_steps
+    from glowdeblur_plugin.register import register
+
+    compat.install()
+    register()
+    import basicsr.test
+
+    changes = ['--force_yml', f'path:pretrain_network_g={options.weights}'] if options.weights else []
+    sys.argv = ['glowdeblur steps', '-opt', options.opt, *changes]
+    opt, _ = basicsr.test.parse_options(str(Path.cwd()), is_train=False)
+    if opt['model_type'] != 'GLOWDeblurModel':
+        raise UserError(f"model_type: steps are a matter of GLOWDeblurModel, found {opt['model_type']}")
+    datasets = [build_dataset(section) for _, section in sorted(opt['datasets'].items())]
+    model, progress, studies = build_model(opt), ProgressLine(), []
+    net, grid = model.evaluation_network().eval(), (solvers, starts, steps)
+    combinations = 4 + len(steps) * len(solvers) * len(starts)
+    total = combinations * sum(map(len, datasets))
+    with torch.inference_mode():
+        for dataset in datasets:
+            for index in range(len(dataset)):
+                batch = model.to_device(default_collate([dataset[index]]))
+                if 'gt' not in batch:
+                    raise UserError(f"{dataset.opt['name']}: '{batch['lq_path'][0]}' has no sharp picture to compare with")
+                rows = []
+                generator = picture_generator(VALIDATION_SEED, index)
+                for row in study_steps(net, batch['lq'], batch['gt'], generator, *grid):
+                    rows.append(row)
+                    progress('restored', len(studies) * combinations + len(rows), total)
+                studies.append(rows)
+    return mean_rows(studies)

@@ -115,3 +115,15 @@ def test_a_resumed_run_keeps_what_it_has_learnt(tmp_path) -> None:
     resumed = GLOWDeblurModel(resume(options, 1)[0])
     mine, then = resumed.bare_net.state_dict(), model.bare_net.state_dict()
     assert all(torch.equal(mine[key], value) for key, value in then.items())
+
+
+@pytest.mark.parametrize('align', ['dcae', 'conv'])
+@pytest.mark.parametrize('name', PARTS)
+def test_a_step_with_all_losses_trains_each_part_in_bf16_too(tmp_path, name: str, align: str) -> None:
+    options = _options(tmp_path, {'align': align, 'prereconstruction': {'type': name, **PARTS[name]}})
+    model = GLOWDeblurModel({**options, 'train': {**options['train'], 'precision': 'bf16'}})
+    before = {key: value.clone() for key, value in model.bare_net.state_dict().items()}
+    train(model, *[_batch()] * 2)
+    moved = {key for key, value in model.bare_net.state_dict().items() if not torch.equal(value, before[key])}
+    assert {'prereconstruction', 'alignment', 'backbone'} <= {key.split('.')[0] for key in moved}
+    assert {'l_pixel', 'l_frequency', 'l_align', 'l_motion', 'l_flow'} <= set(model.get_current_log())

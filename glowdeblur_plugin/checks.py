@@ -171,7 +171,7 @@ def _check_path(path: Section, networks: Collection[str], parts: Collection[str]
         label = network.removeprefix('network_')
         valid |= {f'pretrain_{network}', f'pretrain_{network}_made_by', f'param_key_{label}', f'strict_load_{label}'}
     for part in parts:
-        valid |= {f'pretrain_{part}', f'pretrain_{part}_made_by'}
+        valid |= {f'pretrain_network_{part}', f'pretrain_network_{part}_made_by'}
     for key, value in path.items():
         if key not in valid:
             raise unknown_key('path', key, valid)

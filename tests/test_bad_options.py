@@ -111,11 +111,11 @@ PARTS = {
         'network_g:prereconstruction:width: 1 is out of range, must be at least 2'),
     'alignment': ({'network_g__align': 'convolution'}, "network_g:align: 'convolution' is not one of dcae, conv"),
     'start of a part': (
-        {'path__pretrain_prereconstructions': 'x'},
-        "path: unknown key 'pretrain_prereconstructions'; did you mean 'pretrain_prereconstruction'?"),
+        {'path__pretrain_network_prereconstructions': 'x'},
+        "path: unknown key 'pretrain_network_prereconstructions'; did you mean 'pretrain_network_prereconstruction'?"),
     'missing part': (
-        {'path__pretrain_prereconstruction': '/nowhere/net.pth', 'path__pretrain_prereconstruction_made_by': 'python train.py'},
-        "path:pretrain_prereconstruction: '/nowhere/net.pth' does not exist; it is made by: python train.py"),
+        {'path__pretrain_network_prereconstruction': '/nowhere/net.pth', 'path__pretrain_network_prereconstruction_made_by': 'python train.py'},
+        "path:pretrain_network_prereconstruction: '/nowhere/net.pth' does not exist; it is made by: python train.py"),
 }
 
 COMMANDS = {

@@ -62,8 +62,8 @@ def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any]
 
 
 def resolve_paths(opt: dict[str, Any], root: Path) -> None:
-    """Make relative paths in `opt` absolute, under `root`: each `dataroot*`, `prepare:out`, states, networks and parts of one
-    under `path`, and pretrained parts of `network_g` that are folders there (others are hub ids)."""
+    """Make relative paths in `opt` absolute, under `root`: each `dataroot*`, `prepare:out`, networks and states under `path`,
+    and pretrained parts of `network_g` that are folders there (others are hub ids)."""
     def resolve(section: dict[str, Any], key: str) -> None:
         value = section[key]
         if isinstance(value, str):
@@ -74,7 +74,7 @@ def resolve_paths(opt: dict[str, Any], root: Path) -> None:
     for section, key, _ in checks.data_roots(opt):
         resolve(section, key)
     for key in opt['path']:
-        if key == 'resume_state' or key.startswith('pretrain_') and not key.endswith('_made_by'):
+        if key == 'resume_state' or key.startswith('pretrain_network') and not key.endswith('_made_by'):
             resolve(opt['path'], key)
     for key in ('backbone', 'codec'):
         network = opt.get('network_g')

@@ -51,13 +51,13 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def require_pretrained(opt: dict[str, Any]) -> None:
-    """Check that the networks, and the parts of one, named by `path:pretrain_*` are there.
+    """Check that the networks named by `path:pretrain_network_*` are there.
 
     Raises:
-        UserError: one is not; quotes the command in `path:pretrain_*_made_by`.
+        UserError: one is not; quotes the command in `path:pretrain_network_*_made_by`.
     """
     for key, value in opt['path'].items():
-        if key.startswith('pretrain_') and not key.endswith('_made_by') and value is not None and not Path(value).exists():
+        if key.startswith('pretrain_network') and not key.endswith('_made_by') and value is not None and not Path(value).exists():
             raise UserError(f"path:{key}: '{value}' does not exist{made_by(opt['path'].get(f'{key}_made_by'))}")
 
 

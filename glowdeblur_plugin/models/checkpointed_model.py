@@ -19,7 +19,7 @@ class CheckpointedModel(BaseModel):
     """Saves and resumes a model with the attributes named here, which a subclass sets.
 
     Attributes:
-        pretrained_parts: the network's parts that weights of their own can start, by `path:pretrain_<part>`.
+        pretrained_parts: the network's parts that weights of their own can start, by `path:pretrain_network_<part>`.
         train_options: the section `train`.
         net_g, net_g_ema: the network and its moving average, None where there is none.
         optimizer_g: the optimizer.
@@ -122,17 +122,17 @@ class CheckpointedModel(BaseModel):
             checkpoints.load_weights(network, weights, Path(path), strict)
 
     def load_pretrained_parts(self, network: nn.Module) -> None:
-        """Load each part named by `path:pretrain_<part>` from a checkpoint of that part alone, its moving average where there
-        is one; a run that is resumed has them in its own.
+        """Load each part named by `path:pretrain_network_<part>` from a checkpoint of that part alone, its moving average where
+        there is one; a run that is resumed has them in its own.
 
         Raises:
             UserError: every name and shape must agree; or the whole network is loaded too, and would hold the part as well.
         """
         for part in self.pretrained_parts:
-            path = self.opt['path'].get(f'pretrain_{part}')
+            path = self.opt['path'].get(f'pretrain_network_{part}')
             if path is None or self.resumed:
                 continue
             if self.opt['path'].get('pretrain_network_g') is not None:
-                raise UserError(f'path:pretrain_{part}: pretrain_network_g holds this part already; leave one of the two out')
+                raise UserError(f'path:pretrain_network_{part}: pretrain_network_g holds this part already; leave one of them out')
             weights = checkpoints.read_weights(Path(path), 'params_ema')
             checkpoints.load_weights(network.get_submodule(part), weights, Path(path))

@@ -14,6 +14,7 @@ from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
 from glowdeblur_plugin.models.restoration_model import RestorationModel
 from toy_model import resume, toy_options, train
+from toy_run import Options, Runs, write_options
 
 PARTS: dict[str, dict[str, Any]] = {
     'PreReconstruction': {'width': 8, 'encoder_blocks': [1], 'middle_blocks': 1, 'decoder_blocks': [1], 'patch': 2},
@@ -68,7 +69,8 @@ def test_a_warm_start_gives_the_same_picture_bit_for_bit(tmp_path, name: str) ->
     part = {'type': name, **PARTS[name]}
     alone = _alone(tmp_path / 'alone', part)
     weights = tmp_path / 'alone' / 'models' / 'net_g_latest.pth'
-    model = GLOWDeblurModel(_options(tmp_path / 'whole', {'prereconstruction': part}, pretrain_prereconstruction=weights))
+    model = GLOWDeblurModel(
+        _options(tmp_path / 'whole', {'prereconstruction': part}, pretrain_network_prereconstruction=weights))
     net = model.bare_net.eval()
     picture = torch.rand(1, 3, net.size_multiple, net.size_multiple)
     with torch.inference_mode():
@@ -84,7 +86,7 @@ def test_the_nano_variants_own_part_starts_from_the_sizes_of_the_option_file(tmp
     file = Path(__file__).parents[2] / 'options' / 'prereconstruction.yml'
     alone = _alone(tmp_path / 'alone', yaml.safe_load(file.read_text())['network_g'], steps=1)
     weights = tmp_path / 'alone' / 'models' / 'net_g_latest.safetensors'
-    model = GLOWDeblurModel(_options(tmp_path / 'whole', {'variant': 'nano'}, pretrain_prereconstruction=weights))
+    model = GLOWDeblurModel(_options(tmp_path / 'whole', {'variant': 'nano'}, pretrain_network_prereconstruction=weights))
     mine = model.bare_net.prereconstruction.state_dict()
     assert all(torch.equal(value, mine[key]) for key, value in alone.net_g_ema.state_dict().items())
 
@@ -93,13 +95,13 @@ def test_weights_of_other_sizes_are_refused_in_one_line(tmp_path) -> None:
     _alone(tmp_path / 'alone', {'type': 'PreReconstruction', **PARTS['PreReconstruction']}, steps=1)
     weights = tmp_path / 'alone' / 'models' / 'net_g_latest.pth'
     with pytest.raises(UserError, match=f"checkpoint '{weights}' is not one of this PreReconstruction, keys differ"):
-        GLOWDeblurModel(_options(tmp_path / 'whole', {}, pretrain_prereconstruction=weights))
+        GLOWDeblurModel(_options(tmp_path / 'whole', {}, pretrain_network_prereconstruction=weights))
 
 
 def test_a_part_beside_the_whole_network_is_refused(tmp_path) -> None:
     torch.save({'params': GLOWDeblur().state_dict()}, tmp_path / 'whole.pth')
-    with pytest.raises(UserError, match='path:pretrain_prereconstruction: pretrain_network_g holds this part already'):
-        GLOWDeblurModel(_options(tmp_path / 'whole', {}, pretrain_prereconstruction='part.pth',
+    with pytest.raises(UserError, match='path:pretrain_network_prereconstruction: pretrain_network_g holds this part already'):
+        GLOWDeblurModel(_options(tmp_path / 'whole', {}, pretrain_network_prereconstruction='part.pth',
                                  pretrain_network_g=tmp_path / 'whole.pth'))
 
 
@@ -107,7 +109,7 @@ def test_a_resumed_run_keeps_what_it_has_learnt(tmp_path) -> None:
     part = {'type': 'PreReconstruction', **PARTS['PreReconstruction']}
     _alone(tmp_path / 'alone', part, steps=1)
     weights = tmp_path / 'alone' / 'models' / 'net_g_latest.pth'
-    options = _options(tmp_path / 'whole', {'prereconstruction': part}, pretrain_prereconstruction=weights)
+    options = _options(tmp_path / 'whole', {'prereconstruction': part}, pretrain_network_prereconstruction=weights)
     model = GLOWDeblurModel(options)
     train(model, _batch())
     model.save(0, 1)
@@ -127,3 +129,20 @@ def test_a_step_with_all_losses_trains_each_part_in_bf16_too(tmp_path, name: str
     moved = {key for key, value in model.bare_net.state_dict().items() if not torch.equal(value, before[key])}
     assert {'prereconstruction', 'alignment', 'backbone'} <= {key.split('.')[0] for key in moved}
     assert {'l_pixel', 'l_frequency', 'l_align', 'l_motion', 'l_flow'} <= set(model.get_current_log())
+
+
+def test_two_runs_by_their_option_files(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:
+    """The part alone, then the whole network from it with a rate of zero, whose part then has its averaged weights."""
+    part = {'type': 'PreReconstruction', **PARTS['PreReconstruction']}
+    first = write_options(tmp_path / 'first.yml', restoration_options, network_g=part, name='part', train__total_iter=4)
+    runs.train(tmp_path, first)
+    settings = {'total_iter': 1, 'optim_g': {'type': 'AdamW', 'lr': 0.0}}
+    path = {'pretrain_network_prereconstruction': 'experiments/part/models/net_g_latest.pth',
+            'pretrain_network_prereconstruction_made_by': 'python train.py -opt first.yml'}
+    options = {**restoration_options, 'path': path, 'network_g': {'type': 'GLOWDeblur', 'prereconstruction': part}}
+    whole = write_options(tmp_path / 'whole.yml', options, model_type='GLOWDeblurModel', train=settings, val=None)
+    runs.train(tmp_path, whole)
+    weights = [torch.load(tmp_path / 'experiments' / name / 'models' / 'net_g_latest.pth', weights_only=True)
+               for name in ('part', 'toy')]
+    assert all(torch.equal(value, weights[1]['params'][f'prereconstruction.{key}'])
+               for key, value in weights[0]['params_ema'].items())

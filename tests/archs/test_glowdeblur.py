@@ -9,7 +9,7 @@ from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.archs.linear_attention import LinearAttention
 from glowdeblur_plugin.archs.sana_backbone import build_backbone, widen_input
 from glowdeblur_plugin.errors import UserError
-from tiny_parts import tiny_backbone
+from tiny_parts import tiny_transformer
 
 PARAMETERS = {'s600m': 591_747_872, 's1600m': 1_604_462_752}
 
@@ -192,7 +192,7 @@ def test_wrong_parts_are_named(arguments: dict[str, str], message: str) -> None:
 def test_linear_attention_equals_that_of_diffusers_and_keeps_float32_sums_under_autocast(tmp_path) -> None:
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    attention = tiny_backbone(tmp_path).transformer_blocks[0].attn1
+    attention = tiny_transformer(tmp_path).transformer_blocks[0].attn1
     tokens, theirs = torch.randn(2, 400, 16, generator=generator), attention.processor
     with torch.no_grad():
         reference = theirs(attention, tokens)

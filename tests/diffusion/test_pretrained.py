@@ -11,7 +11,7 @@ from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 
 from glowdeblur_plugin.diffusion.pretrained import load_part, split_source, weights_reference
 from glowdeblur_plugin.errors import UserError
-from tiny_parts import tiny_backbone
+from tiny_parts import tiny_transformer
 
 COMMIT = '0' * 40
 
@@ -34,9 +34,9 @@ def test_a_folder_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_reference_is_the_hash_of_the_weights_file_wherever_it_lies(tmp_path: Path) -> None:
-    tiny_backbone(tmp_path / 'first')
+    tiny_transformer(tmp_path / 'first')
     shutil.copytree(tmp_path / 'first', tmp_path / 'copy')
-    tiny_backbone(tmp_path / 'other', seed=1)
+    tiny_transformer(tmp_path / 'other', seed=1)
     first, copy, other = (weights_reference(str(tmp_path / name)) for name in ('first', 'copy', 'other'))
     assert first.sha256 == hashlib.sha256((tmp_path / 'first' / SAFETENSORS_WEIGHTS_NAME).read_bytes()).hexdigest()
     assert first.sha256 == copy.sha256 != other.sha256
@@ -44,7 +44,7 @@ def test_the_reference_is_the_hash_of_the_weights_file_wherever_it_lies(tmp_path
 
 
 def test_split_weights_are_hashed_in_the_order_of_their_names(tmp_path: Path) -> None:
-    saved = tiny_backbone(tmp_path)
+    saved = tiny_transformer(tmp_path)
     (tmp_path / SAFETENSORS_WEIGHTS_NAME).unlink()
     saved.save_pretrained(tmp_path, max_shard_size='20KB')
     shards = sorted(tmp_path.glob('*.safetensors'))
@@ -57,7 +57,7 @@ def test_split_weights_are_hashed_in_the_order_of_their_names(tmp_path: Path) ->
 
 def test_a_hub_id_with_a_sub_folder_loads_from_the_hubs_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     repository = tmp_path / 'models--org--sana'
-    saved = tiny_backbone(repository / 'snapshots' / COMMIT / 'transformer')
+    saved = tiny_transformer(repository / 'snapshots' / COMMIT / 'transformer')
     (repository / 'refs').mkdir()
     (repository / 'refs' / 'main').write_text(COMMIT)
     monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))

@@ -15,7 +15,7 @@ from glowdeblur_plugin.archs.sana_backbone import VARIANTS
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.frozen_parts import read_frozen
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
-from tiny_parts import SHAPE, tiny_autoencoder, tiny_backbone
+from tiny_parts import SHAPE, tiny_autoencoder, tiny_transformer
 from toy_model import resume, toy_options, train
 
 SMALL = {'type': 'PreReconstruction', 'width': 4, 'encoder_blocks': [1], 'middle_blocks': 1, 'decoder_blocks': [1]}
@@ -26,8 +26,8 @@ WEIGHTS = 'diffusion_pytorch_model.safetensors'
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Of a tiny GLOWDeblur whose backbone and codec lie in `transformer` and `vae`."""
     monkeypatch.setitem(VARIANTS, 's600m', SHAPE)
-    tiny_backbone(tmp_path / 'transformer')
-    tiny_autoencoder(tmp_path / 'vae')
+    tiny_transformer(tmp_path / 'transformer')
+    tiny_autoencoder(tmp_path / 'vae', stages=6)
     network = {'type': 'GLOWDeblur', 'variant': 's600m', 'prereconstruction': SMALL,
                'backbone': str(tmp_path / 'transformer'), 'codec': str(tmp_path / 'vae')}
     return {**toy_options(tmp_path, ema_decay=0.9), 'model_type': 'GLOWDeblurModel', 'network_g': network, 'val': {}}
@@ -70,7 +70,7 @@ def test_other_frozen_weights_are_refused_and_the_same_ones_elsewhere_are_not(tm
     model = _beside(options, checkpoint, tmp_path / 'moved')
     assert torch.equal(model.net_g.null_text, torch.load(checkpoint.with_suffix('.pth'), weights_only=True)[
         'params' if suffix == '.pth' else 'params_ema']['null_text'])
-    tiny_autoencoder(tmp_path / 'other', seed=1)
+    tiny_autoencoder(tmp_path / 'other', seed=1, stages=6)
     old, new = (hashlib.sha256((tmp_path / name / WEIGHTS).read_bytes()).hexdigest()[:12] for name in ('vae', 'other'))
     line = (rf"network_g:codec: '{tmp_path}/other' \(sha256 {new}\) is not what checkpoint '{checkpoint}' was trained with, "
             rf"'{tmp_path}/vae' \(sha256 {old}\)")
@@ -84,7 +84,7 @@ def test_other_frozen_weights_are_refused_and_the_same_ones_elsewhere_are_not(tm
 
 def test_a_run_is_not_resumed_beside_other_frozen_weights(tmp_path, options: dict[str, Any]) -> None:
     _trained(options)
-    tiny_autoencoder(tmp_path / 'vae', seed=1)
+    tiny_autoencoder(tmp_path / 'vae', seed=1, stages=6)
     resumed, _ = resume(options, 1)
     with pytest.raises(UserError, match='network_g:codec: .* is not what checkpoint .*net_g_1.pth'):
         GLOWDeblurModel({**resumed, 'path': {**resumed['path'], 'strict_load_g': False}})
@@ -94,6 +94,6 @@ def test_a_checkpoint_that_names_no_frozen_parts_loads(tmp_path, options: dict[s
     checkpoint = _trained(options)
     content = torch.load(checkpoint, weights_only=True)
     torch.save({'params': content['params']}, tmp_path / 'old.pth')
-    tiny_autoencoder(tmp_path / 'other', seed=1)
+    tiny_autoencoder(tmp_path / 'other', seed=1, stages=6)
     model = _beside(options, tmp_path / 'old.pth', tmp_path / 'other')
     assert torch.equal(model.net_g.null_text, content['params']['null_text'])

@@ -46,8 +46,8 @@ def check_options(opt: Section, is_train: bool) -> None:
     if not ours:
         _check_samples(opt['datasets'], 'datasets', opt['model_type'])
     for name in networks:
-        _check_arguments(name, opt[name], ARCH_REGISTRY)
-    _check_path(opt['path'], networks)
+        _check_network(name, opt[name])
+    _check_path(opt['path'], networks, getattr(model, 'pretrained_parts', ()))
     if opt.get('val') is not None:
         _check_val(opt['val'], model.ValOptions if ours else None, is_train)
     if is_train:
@@ -156,11 +156,22 @@ def _check_loader(name: str, loader: LoaderOptions, phase: str, num_gpu: int | s
         raise UserError(f"{name}:prefetch_mode: 'cuda' needs a GPU and pin_memory: true; remove it otherwise")
 
 
-def _check_path(path: Section, networks: Collection[str]) -> None:
+def _check_network(name: str, section: Section) -> None:
+    """Check a network's section, and in one of ours the sections of networks inside it."""
+    _check_arguments(name, section, ARCH_REGISTRY)
+    if ARCH_REGISTRY.get(section['type']).__module__.startswith('glowdeblur_plugin.'):
+        for key, below in section.items():
+            if isinstance(below, dict):
+                _check_arguments(f'{name}:{key}', below, ARCH_REGISTRY)
+
+
+def _check_path(path: Section, networks: Collection[str], parts: Collection[str]) -> None:
     valid = {'resume_state', 'ignore_resume_networks'}
     for network in {'network_g', 'network_d', *networks}:
         label = network.removeprefix('network_')
         valid |= {f'pretrain_{network}', f'pretrain_{network}_made_by', f'param_key_{label}', f'strict_load_{label}'}
+    for part in parts:
+        valid |= {f'pretrain_network_{part}', f'pretrain_network_{part}_made_by'}
     for key, value in path.items():
         if key not in valid:
             raise unknown_key('path', key, valid)

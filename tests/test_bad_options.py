@@ -99,6 +99,25 @@ TEXTS = {
     'key twice': ('name: a\ntrain: {total_iter: 4, total_iter: 8}\n', "line 2: key 'total_iter' is given twice"),
 }
 
+PARTS = {
+    'name of a part': (
+        {'network_g__prereconstruction': {'type': 'NAFNett'}},
+        "network_g:prereconstruction:type: no arch has the name 'NAFNett'; did you mean 'NAFNet'?"),
+    'key of a part': (
+        {'network_g__prereconstruction': {'type': 'PreReconstruction', 'wide': 8}},
+        "network_g:prereconstruction: unknown key 'wide'; did you mean 'width'?"),
+    'range in a part': (
+        {'network_g__prereconstruction': {'type': 'PreReconstruction', 'width': 1}},
+        'network_g:prereconstruction:width: 1 is out of range, must be at least 2'),
+    'alignment': ({'network_g__align': 'convolution'}, "network_g:align: 'convolution' is not one of dcae, conv"),
+    'start of a part': (
+        {'path__pretrain_network_prereconstructions': 'x'},
+        "path: unknown key 'pretrain_network_prereconstructions'; did you mean 'pretrain_network_prereconstruction'?"),
+    'missing part': (
+        {'path__pretrain_network_prereconstruction': '/nowhere/net.pth', 'path__pretrain_network_prereconstruction_made_by': 'python train.py'},
+        "path:pretrain_network_prereconstruction: '/nowhere/net.pth' does not exist; it is made by: python train.py"),
+}
+
 COMMANDS = {
     'changed key': (['train:totel_iter=4'], "train: unknown key 'totel_iter'; did you mean 'total_iter'?"),
     'changed section': (['trian:total_iter=4'], "--force_yml 'trian:total_iter=4': unknown key 'trian'; did you mean 'train'?"),
@@ -130,6 +149,14 @@ def test_wrong_option(runs: Runs, restoration_options: Options, tmp_path: Path, 
     if 'val__step' in change:
         restoration_options |= {'model_type': 'GLOWDeblurModel', 'network_g': {'type': 'GLOWDeblur'},
                                 'train': {'total_iter': 12, 'optim_g': {'lr': 1e-3}}}
+    refused(runs, tmp_path, write_options(tmp_path / 'o.yml', restoration_options, **change), message)
+
+
+@pytest.mark.parametrize(('change', 'message'), PARTS.values(), ids=PARTS)
+def test_wrong_part_of_a_network(runs: Runs, restoration_options: Options, tmp_path: Path, change: Options,
+                                 message: str) -> None:
+    restoration_options |= {'model_type': 'GLOWDeblurModel', 'network_g': {'type': 'GLOWDeblur'},
+                            'train': {'total_iter': 12, 'optim_g': {'lr': 1e-3}}}
     refused(runs, tmp_path, write_options(tmp_path / 'o.yml', restoration_options, **change), message)
 
 

@@ -3,53 +3,28 @@ diffusion."""
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from glowdeblur_plugin.archs.blocks import use_channels_last
+from glowdeblur_plugin.archs.domain_alignment import AlignName, build_alignment
 from glowdeblur_plugin.archs.linear_attention import use_float32_sums
 from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
-from glowdeblur_plugin.archs.pre_reconstruction_arch import DomainAlignment, PreReconstruction
-from glowdeblur_plugin.archs.sana_backbone import build_backbone, widen_input
+from glowdeblur_plugin.archs.picture_parts import (FULL_PARTS, NANO_PARTS, build_prereconstruction, feature_shape,
+                                                  picture_and_features)
+from glowdeblur_plugin.archs.sana_backbone import EMBEDDED_GUIDANCE, build_backbone, time_arguments, widen_input
 from glowdeblur_plugin.diffusion.autoencoder_codec import AutoencoderCodec
 from glowdeblur_plugin.diffusion.block_dct_codec import BlockDCTCodec
-from glowdeblur_plugin.diffusion.flow import TIMESTEPS, TargetName, add_noise, build_target
+from glowdeblur_plugin.diffusion.flow import TargetName, add_noise, build_target
 from glowdeblur_plugin.diffusion.frozen import Frozen
+from glowdeblur_plugin.diffusion.pretrained import weights_reference
 from glowdeblur_plugin.errors import UserError
 
 MOTION_CHANNELS = 3
-
-
-@dataclass(frozen=True)
-class PictureParts:
-    """Sizes of the two convolutional parts: pre-reconstruction and motion estimator."""
-
-    width: int
-    encoder_blocks: tuple[int, ...]
-    middle_blocks: int
-    decoder_blocks: tuple[int, ...]
-    patch: int
-    motion_width: int
-    motion_cell: int
-
-
-NANO_PARTS = PictureParts(width=48,
-                          encoder_blocks=(2, 2),
-                          middle_blocks=2,
-                          decoder_blocks=(1, 1),
-                          patch=4,
-                          motion_width=24,
-                          motion_cell=8)
-FULL_PARTS = PictureParts(width=32,
-                          encoder_blocks=(1, 1, 1, 28),
-                          middle_blocks=1,
-                          decoder_blocks=(1, 1, 1, 1),
-                          patch=1,
-                          motion_width=64,
-                          motion_cell=16)
 
 
 @dataclass
@@ -85,20 +60,25 @@ class GLOWDeblur(nn.Module):
         target: what the backbone predicts, `plain` velocity or the velocity `around` the aligned feature (see diffusion/flow.py).
         backbone: diffusers folder or hub id of pretrained SANA weights; without it the backbone starts untrained.
         codec: diffusers folder or hub id of the 32x autoencoder; the nano has its own and takes none.
+        align: where the aligned feature comes from, the codec's encoder (`dcae`) or convolutions (`conv`), see
+            archs/domain_alignment.py.
+        prereconstruction: another network instead of the variant's own `PreReconstruction`: its `type`, which may be NAFNet or
+            Restormer too, and its arguments.
     """
 
     def __init__(self,
                  variant: Literal['nano', 's600m', 's1600m'] = 'nano',
                  target: TargetName = 'plain',
                  backbone: str | None = None,
-                 codec: str | None = None) -> None:
+                 codec: str | None = None,
+                 align: AlignName = 'dcae',
+                 prereconstruction: dict[str, Any] | None = None) -> None:
         super().__init__()
         parts = NANO_PARTS if variant == 'nano' else FULL_PARTS
-        self.codec = Frozen(_build_codec(variant, codec))
+        self.codec = Frozen(_build_codec(variant, codec), None if codec is None else weights_reference(codec))
         channels, compression = self.latent_channels, self.compression
-        self.prereconstruction = PreReconstruction(parts.width, list(parts.encoder_blocks), parts.middle_blocks,
-                                                   list(parts.decoder_blocks), parts.patch)
-        self.alignment = DomainAlignment(parts.width, parts.patch, compression, channels)
+        self.prereconstruction = build_prereconstruction(parts, prereconstruction)
+        self.alignment = build_alignment(align, *feature_shape(self.prereconstruction), compression, channels)
         self.motion = MotionEstimator(parts.motion_width, cell=parts.motion_cell)
         self.target = build_target(target, channels)
         self.backbone = build_backbone(variant, channels, backbone)
@@ -109,9 +89,7 @@ class GLOWDeblur(nn.Module):
         widen_input(self.backbone, channels + MOTION_CHANNELS)
         self.null_text = nn.Parameter(torch.zeros(1, 1, self.backbone.config.caption_channels))
         self.size_multiple = math.lcm(compression, self.prereconstruction.size_multiple, self.motion.size_multiple)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                module.to(memory_format=torch.channels_last)
+        use_channels_last(self)
 
     @property
     def latent_channels(self) -> int:
@@ -134,26 +112,27 @@ class GLOWDeblur(nn.Module):
 
     def condition(self, lq: Tensor) -> Condition:
         """Pre-reconstruction, aligned feature and motion of blurry pictures (N, 3, H, W)."""
-        picture, features = self.prereconstruction.picture_and_features(lq)
-        aligned = self.alignment(self.encode(picture), features)
+        picture, features = picture_and_features(self.prereconstruction, lq)
+        aligned = self.alignment(picture, features, self.encode)
         motion = self.motion(lq)
         motion_map = resize_motion(motion.detach(), aligned.shape[-2:]) / self.compression
         return Condition(picture, aligned, motion, motion_map)
 
     def velocity(self, noised: Tensor, sigma: Tensor, condition: Condition, text: Tensor | None = None,
-                 text_mask: Tensor | None = None) -> Tensor:
+                 text_mask: Tensor | None = None, embedded_guidance: float = EMBEDDED_GUIDANCE) -> Tensor:
         """The velocity (N, C, h, w) of noised latents at levels `sigma` (N,).
 
         Args:
             text: states (N, L, caption channels) of a text encoder, or None for the null embedding.
             text_mask: (N, L), 1 where a state counts.
+            embedded_guidance: scale of the guidance that SANA-Sprint's backbones have learnt to imitate; others do not read it.
         """
         if text is None:
             text, text_mask = self.null_text.expand(len(noised), -1, -1), None
         inputs = torch.cat([self.target.network_input(noised, sigma, condition.aligned), condition.aligned, condition.motion_map],
                            dim=1)
-        output = self.backbone(inputs, encoder_hidden_states=text, timestep=sigma * TIMESTEPS, encoder_attention_mask=text_mask,
-                               return_dict=False)[0]
+        output = self.backbone(inputs, encoder_hidden_states=text, encoder_attention_mask=text_mask, return_dict=False,
+                               **time_arguments(self.backbone, sigma, embedded_guidance))[0]
         return self.target.velocity(output, noised, sigma, condition.aligned)
 
     def forward(self,

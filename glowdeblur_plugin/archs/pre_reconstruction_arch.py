@@ -6,7 +6,7 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from glowdeblur_plugin.archs.blocks import NAFBlock, zero_conv
+from glowdeblur_plugin.archs.blocks import NAFBlock, use_channels_last, zero_conv
 from glowdeblur_plugin.options import Between
 
 
@@ -43,6 +43,7 @@ class PreReconstruction(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(2 * size, 4 * size, 1) for size in reversed(widths[:-1]))
         self.decoder = nn.ModuleList(_stack(size, count) for size, count in zip(reversed(widths[:-1]), decoder_blocks))
         self.head = zero_conv(width, 3 * patch ** 2)
+        use_channels_last(self)
 
     def forward(self, blurry: Tensor) -> Tensor:
         """The pre-reconstructed picture (N, 3, H, W)."""
@@ -63,23 +64,3 @@ class PreReconstruction(nn.Module):
 
 def _stack(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*[NAFBlock(width) for _ in range(count)])
-
-
-class DomainAlignment(nn.Module):
-    """From the pre-reconstruction to the latent's domain: the codec's encoding plus a zero-initialised residual (our choice).
-
-    Args:
-        picture_width: channels of the pre-reconstruction's features.
-        patch: the pre-reconstruction's patch.
-        compression: side of the picture area that one latent cell stands for.
-        latent_channels: channels of the latent.
-    """
-
-    def __init__(self, picture_width: int, patch: int, compression: int, latent_channels: int) -> None:
-        super().__init__()
-        self.fold = compression // patch
-        self.residual = zero_conv(picture_width * self.fold ** 2, latent_channels)
-
-    def forward(self, encoded: Tensor, features: Tensor) -> Tensor:
-        """The aligned feature (N, C, h, w) of an encoded pre-reconstruction (N, C, h, w) and its features."""
-        return encoded + self.residual(F.pixel_unshuffle(features, self.fold))

@@ -4,8 +4,9 @@ from typing import Any
 
 import torch
 from diffusers import SanaTransformer2DModel
-from torch import nn
+from torch import Tensor, nn
 
+from glowdeblur_plugin.diffusion.flow import TIMESTEPS
 from glowdeblur_plugin.diffusion.pretrained import load_part
 from glowdeblur_plugin.errors import UserError
 
@@ -18,6 +19,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     's1600m': dict(num_layers=20, num_attention_heads=70, attention_head_dim=32, num_cross_attention_heads=20,
                    cross_attention_head_dim=112, cross_attention_dim=2240, caption_channels=2304),
 }
+EMBEDDED_GUIDANCE = 4.5
 
 
 def build_backbone(variant: str, latent_channels: int, path: str | None) -> SanaTransformer2DModel:
@@ -34,14 +36,26 @@ def build_backbone(variant: str, latent_channels: int, path: str | None) -> Sana
     if path is None:
         return SanaTransformer2DModel(in_channels=latent_channels, out_channels=latent_channels, **VARIANTS[variant])
     backbone = load_part('network_g:backbone', SanaTransformer2DModel, path)
-    if backbone.config.in_channels != latent_channels:
-        raise UserError(f'network_g:backbone: {path!r} takes latents of {backbone.config.in_channels} channels, the codec gives '
-                        f'{latent_channels}')
+    for way, channels in (('takes', backbone.config.in_channels), ('gives', backbone.config.out_channels)):
+        if channels != latent_channels:
+            raise UserError(f'network_g:backbone: {path!r} {way} latents of {channels} channels, those of the codec have '
+                            f'{latent_channels}')
     for key, value in VARIANTS[variant].items():
         if backbone.config[key] != value:
             raise UserError(f'network_g:backbone: {path!r} is no {variant}: {key} is {backbone.config[key]} there and {value} '
                             'here; set variant')
     return backbone
+
+
+def time_arguments(backbone: SanaTransformer2DModel, sigma: Tensor, guidance: float = EMBEDDED_GUIDANCE) -> dict[str, Tensor]:
+    """How a backbone is told the noise levels `sigma` (N,) in [0, 1], as keyword arguments of its forward pass.
+
+    SANA takes 1000 sigma times its config's `timestep_scale`. SANA-Sprint (a config with `guidance_embeds`) takes sigma itself
+    and the scale of the guidance it was distilled with, times `guidance_embeds_scale`; its pipeline's default is 4.5.
+    """
+    if backbone.config.guidance_embeds:
+        return {'timestep': sigma, 'guidance': torch.full_like(sigma, guidance * backbone.config.guidance_embeds_scale)}
+    return {'timestep': sigma * (TIMESTEPS * backbone.config.timestep_scale)}
 
 
 def widen_input(backbone: SanaTransformer2DModel, extra: int) -> None:

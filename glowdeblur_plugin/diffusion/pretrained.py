@@ -1,12 +1,36 @@
-"""Where pretrained parts come from."""
+"""Where pretrained parts come from, and which weights exactly they are."""
 
+import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+import torch
+from diffusers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFETENSORS_WEIGHTS_NAME
+from huggingface_hub import try_to_load_from_cache
 
 from glowdeblur_plugin.errors import UserError
 
 Part = TypeVar('Part')
+CHUNK = 2**22
+
+
+@dataclass(frozen=True)
+class WeightsReference:
+    """Weights that are used but not saved with ours.
+
+    Attributes:
+        source: folder or hub id, as the option file names it.
+        sha256: of the weights file; of all its files one after the other where the weights are split.
+    """
+
+    source: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"'{self.source}' (sha256 {self.sha256[:12]})"
 
 
 def split_source(source: str) -> tuple[str, str | None]:
@@ -19,7 +43,7 @@ def split_source(source: str) -> tuple[str, str | None]:
 
 
 def load_part(option: str, kind: type[Part], source: str) -> Part:
-    """A diffusers model of class `kind` from a folder or hub id, from safetensors alone.
+    """A diffusers model of class `kind` from a folder or hub id, from safetensors alone, in float32 whatever the files hold.
 
     Args:
         option: the option that named it; starts the error.
@@ -30,7 +54,34 @@ def load_part(option: str, kind: type[Part], source: str) -> Part:
     place, subfolder = split_source(source)
     load: Callable[..., Part] = kind.from_pretrained
     try:
-        return load(place, use_safetensors=True, **({'subfolder': subfolder} if subfolder else {}))
+        return load(place, use_safetensors=True, torch_dtype=torch.float32, **({'subfolder': subfolder} if subfolder else {}))
     except (OSError, ValueError) as error:
         where = 'folder' if Path(source).exists() else 'folder or hub id'
         raise UserError(f'{option}: no {kind.__name__} in {where} {source!r}: {str(error).splitlines()[0]}') from error
+
+
+def weights_reference(source: str) -> WeightsReference:
+    """Name and hash of the weights that `load_part` has just loaded from `source`."""
+    digest = hashlib.sha256()
+    for path in _weights_files(_folder(source)):
+        with path.open('rb') as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    return WeightsReference(source, digest.hexdigest())
+
+
+def _folder(source: str) -> Path:
+    place, subfolder = split_source(source)
+    if Path(place).exists():
+        return Path(place)
+    cached = try_to_load_from_cache(place, f'{subfolder}/{CONFIG_NAME}' if subfolder else CONFIG_NAME)
+    if not isinstance(cached, str):
+        raise FileNotFoundError(f'{source!r} is not in the cache of the hub')
+    return Path(cached).parent
+
+
+def _weights_files(folder: Path) -> list[Path]:
+    index = folder / SAFE_WEIGHTS_INDEX_NAME
+    if not index.exists():
+        return [folder / SAFETENSORS_WEIGHTS_NAME]
+    return [folder / name for name in sorted(set(json.loads(index.read_text())['weight_map'].values()))]

@@ -11,6 +11,7 @@ from torch import nn
 from glowdeblur_plugin import __version__
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models import checkpoints
+from glowdeblur_plugin.models.frozen_parts import check_frozen, describe_frozen
 from glowdeblur_plugin.models.options import DeblurTrainOptions
 
 
@@ -18,6 +19,7 @@ class CheckpointedModel(BaseModel):
     """Saves and resumes a model with the attributes named here, which a subclass sets.
 
     Attributes:
+        pretrained_parts: the network's parts that weights of their own can start, by `path:pretrain_network_<part>`.
         train_options: the section `train`.
         net_g, net_g_ema: the network and its moving average, None where there is none.
         optimizer_g: the optimizer.
@@ -26,6 +28,7 @@ class CheckpointedModel(BaseModel):
         best_metric_results: best means so far, by data set and metric.
     """
 
+    pretrained_parts: tuple[str, ...] = ()
     train_options: DeblurTrainOptions
     net_g: nn.Module
     net_g_ema: nn.Module | None
@@ -83,7 +86,8 @@ class CheckpointedModel(BaseModel):
             weights['params_ema'] = self.net_g_ema.state_dict()
         config = {'model_type': self.opt['model_type'], 'network_g': self.opt['network_g'], 'iteration': self.iteration,
                   'weights': list(weights)[-1], 'glowdeblur_plugin': __version__}
-        checkpoints.save_network_files(Path(self.opt['path']['models']), f'net_g_{label}', weights, config)
+        checkpoints.save_network_files(Path(self.opt['path']['models']), f'net_g_{label}', weights, config,
+                                       describe_frozen(self.bare_net))
 
     def resume_training(self, resume_state: dict[str, Any]) -> None:
         """Take back the optimizer and the method's state; learning rate, weight decay and betas stay those of the option file.
@@ -108,10 +112,27 @@ class CheckpointedModel(BaseModel):
         """Load entry `param_key` of `path:pretrain_network_g`, which BasicSR points to our checkpoint when a run is resumed.
 
         Raises:
-            UserError: see `checkpoints.read_weights` and `checkpoints.load_weights`.
+            UserError: see `checkpoints.read_weights`, `check_frozen` and `checkpoints.load_weights`.
         """
         path = self.opt['path'].get('pretrain_network_g')
         if path is not None:
             weights = checkpoints.read_weights(Path(path), param_key)
             strict = self.resumed or self.opt['path'].get('strict_load_g', True)
+            check_frozen(network, Path(path), strict)
             checkpoints.load_weights(network, weights, Path(path), strict)
+
+    def load_pretrained_parts(self, network: nn.Module) -> None:
+        """Load each part named by `path:pretrain_network_<part>` from a checkpoint of that part alone, its moving average where
+        there is one; a run that is resumed has them in its own.
+
+        Raises:
+            UserError: every name and shape must agree; or the whole network is loaded too, and would hold the part as well.
+        """
+        for part in self.pretrained_parts:
+            path = self.opt['path'].get(f'pretrain_network_{part}')
+            if path is None or self.resumed:
+                continue
+            if self.opt['path'].get('pretrain_network_g') is not None:
+                raise UserError(f'path:pretrain_network_{part}: pretrain_network_g holds this part already; leave one of them out')
+            weights = checkpoints.read_weights(Path(path), 'params_ema')
+            checkpoints.load_weights(network.get_submodule(part), weights, Path(path))

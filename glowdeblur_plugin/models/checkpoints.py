@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from glowdeblur_plugin.errors import UserError
 
 WEIGHT_KEYS = ('params', 'params_ema', 'state_dict')
+FROZEN_KEY = 'frozen_parts'
 SHOWN_KEYS = 3
 
 
@@ -108,17 +109,22 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path, 
     network.load_state_dict(fitting, strict=False)
 
 
-def save_network_files(folder: Path, label: str, weights: Mapping[str, Mapping[str, Tensor]], config: Mapping[str, Any]) -> None:
+def save_network_files(folder: Path, label: str, weights: Mapping[str, Mapping[str, Tensor]], config: Mapping[str, Any],
+                       frozen: Mapping[str, Mapping[str, str]] | None = None) -> None:
     """Write `<label>.pth` with all entries of `weights`, `<label>.safetensors` with the last and `<label>.json` with `config`.
 
     Args:
         weights: state dicts under BasicSR's names, `params` and, when there is an average, `params_ema` last.
+        frozen: which frozen parts the network was trained with; goes into all three under `FROZEN_KEY`, in safetensors into the
+            metadata as JSON.
     """
     on_cpu = {key: {name: value.detach().cpu() for name, value in state.items()} for key, state in weights.items()}
     last = {name: value.contiguous() for name, value in list(on_cpu.values())[-1].items()}
-    text = json.dumps(config, indent=2) + '\n'
-    write_whole(folder / f'{label}.pth', lambda path: torch.save(on_cpu, path))
-    write_whole(folder / f'{label}.safetensors', lambda path: save_file(last, path, metadata={'format': 'pt'}))
+    parts = {FROZEN_KEY: frozen} if frozen else {}
+    metadata = {'format': 'pt', **{key: json.dumps(value) for key, value in parts.items()}}
+    text = json.dumps({**config, **parts}, indent=2) + '\n'
+    write_whole(folder / f'{label}.pth', lambda path: torch.save({**on_cpu, **parts}, path))
+    write_whole(folder / f'{label}.safetensors', lambda path: save_file(last, path, metadata=metadata))
     write_whole(folder / f'{label}.json', lambda path: path.write_text(text))
 
 

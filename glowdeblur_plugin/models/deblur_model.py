@@ -66,6 +66,7 @@ class DeblurModel(CheckpointedModel):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = self.build_option('network_g', build_network, opt['network_g'])
+        self.load_pretrained_parts(network)
         self.load_pretrained(network, 'params' if self.resumed else opt['path'].get('param_key_g', 'params'))
         self.net_g = self.model_to_device(network)
         if self.is_train:

@@ -72,6 +72,7 @@ class GLOWDeblurModel(DeblurModel):
 
     Options = GLOWDeblurTrainOptions
     ValOptions = GLOWDeblurValOptions
+    pretrained_parts = ('prereconstruction',)
     find_unused_parameters = True
 
     def init_training_settings(self) -> None:

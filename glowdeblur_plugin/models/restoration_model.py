@@ -12,6 +12,8 @@ from glowdeblur_plugin.models.deblur_model import DeblurModel
 from glowdeblur_plugin.models.options import DeblurTrainOptions
 from glowdeblur_plugin.models.validation import PictureResult
 
+LOSS_NAMES = {'pixel_opt': 'l_pix', 'frequency_opt': 'l_frequency'}
+
 
 @dataclass(kw_only=True)
 class RestorationTrainOptions(DeblurTrainOptions):
@@ -19,14 +21,17 @@ class RestorationTrainOptions(DeblurTrainOptions):
 
     Attributes:
         pixel_opt: a loss of BasicSR's registry, such as `{type: L1Loss, loss_weight: 1.0}`, of restored and sharp pictures.
+        frequency_opt: one more loss of them, such as `FrequencyL1Loss`; None for none.
     """
 
     pixel_opt: dict[str, Any] = field(default_factory=lambda: {'type': 'L1Loss'})
+    frequency_opt: dict[str, Any] | None = None
 
 
 @MODEL_REGISTRY.register()
 class RestorationModel(DeblurModel):
-    """Trains a registered network that maps pictures (N, 3, H, W) in [0, 1] to pictures of the same size: NAFNet, Restormer.
+    """Trains a registered network that maps pictures (N, 3, H, W) in [0, 1] to pictures of the same size: NAFNet, Restormer,
+    PreReconstruction.
 
     A network's attribute `size_multiple` (1 where it has none) tells to which size whole pictures are padded by reflection; the
     result is cut back.
@@ -35,19 +40,20 @@ class RestorationModel(DeblurModel):
     Options = RestorationTrainOptions
 
     def init_training_settings(self) -> None:
-        """Build the loss `train:pixel_opt` beside what all models need.
+        """Build the losses `train:pixel_opt` and `train:frequency_opt` beside what all models need.
 
         Raises:
             UserError: no such loss, or one that does not take the given keys.
         """
         super().init_training_settings()
-        self.cri_pix = self.build_losses(pixel_opt=self.train_options.pixel_opt)['pixel_opt']
+        options = self.train_options
+        self.criteria = self.build_losses(pixel_opt=options.pixel_opt, frequency_opt=options.frequency_opt)
 
     def compute_losses(self, generator: torch.Generator, current_iter: int) -> dict[str, Tensor]:
-        """The pixel loss `l_pix` of the restored pictures."""
+        """The losses of the restored pictures, `l_pix` and, where there is one, `l_frequency`."""
         restored = self.net_g(self.lq)
         with torch.autocast(self.device.type, enabled=False):
-            return {'l_pix': self.cri_pix(restored.float(), self.gt)}
+            return {LOSS_NAMES[name]: criterion(restored.float(), self.gt) for name, criterion in self.criteria.items()}
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """The restored picture, which does not depend on random numbers."""

@@ -4,12 +4,12 @@ import copy
 
 import pytest
 import torch
-from diffusers import AutoencoderDC, SanaTransformer2DModel
 
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.archs.linear_attention import LinearAttention
-from glowdeblur_plugin.archs.sana_backbone import VARIANTS, build_backbone, widen_input
+from glowdeblur_plugin.archs.sana_backbone import build_backbone, widen_input
 from glowdeblur_plugin.errors import UserError
+from tiny_parts import tiny_transformer
 
 PARAMETERS = {'s600m': 591_747_872, 's1600m': 1_604_462_752}
 
@@ -180,41 +180,6 @@ def test_full_size_backbones_have_the_published_shape(variant: str) -> None:
     assert backbone.config.in_channels == 67
 
 
-TINY = dict(num_attention_heads=2, attention_head_dim=8, num_layers=2, num_cross_attention_heads=2, cross_attention_head_dim=8,
-            cross_attention_dim=16, caption_channels=12)
-
-
-def test_pretrained_backbone_and_autoencoder_load_from_folders(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With new columns at zero the loaded network's velocity is that of the saved backbone itself."""
-    monkeypatch.setitem(VARIANTS, 's600m', TINY)
-    torch.manual_seed(0)
-    saved = SanaTransformer2DModel(in_channels=4, out_channels=4, **TINY)
-    saved.save_pretrained(tmp_path / 'transformer')
-    widths = (4, 4, 8, 8, 8, 8)
-    layers = dict(encoder_layers_per_block=(1,) * 6, decoder_layers_per_block=(1,) * 6, encoder_qkv_multiscales=((),) * 6,
-                  decoder_qkv_multiscales=((),) * 6)
-    AutoencoderDC(latent_channels=4,
-                  encoder_block_out_channels=widths,
-                  decoder_block_out_channels=widths,
-                  encoder_block_types='ResBlock',
-                  decoder_block_types='ResBlock',
-                  attention_head_dim=4,
-                  downsample_block_type='Conv',
-                  upsample_block_type='interpolate',
-                  scaling_factor=0.4,
-                  **layers).save_pretrained(tmp_path / 'vae')
-    net = GLOWDeblur('s600m', backbone=str(tmp_path / 'transformer'), codec=str(tmp_path / 'vae')).eval()
-    assert (net.compression, net.size_multiple % 32) == (32, 0)
-    generator = torch.Generator().manual_seed(1)
-    lq = torch.rand(1, 3, net.size_multiple, net.size_multiple, generator=generator)
-    noise = torch.randn(1, 4, net.size_multiple // 32, net.size_multiple // 32, generator=generator)
-    text, sigma = torch.randn(1, 3, 12, generator=generator), torch.tensor([0.6])
-    with torch.no_grad():
-        velocity = net.velocity(noise, sigma, net.condition(lq), text)
-        expected = saved.eval()(noise, encoder_hidden_states=text, timestep=sigma * 1000).sample
-    assert torch.allclose(velocity, expected, atol=1e-6)
-
-
 @pytest.mark.parametrize('arguments, message', [
     ({'variant': 's600m'}, 'network_g:codec: the s600m variant needs'),
     ({'variant': 'nano', 'codec': 'somewhere'}, 'network_g:codec: the nano variant has its own codec'),
@@ -224,21 +189,10 @@ def test_wrong_parts_are_named(arguments: dict[str, str], message: str) -> None:
         GLOWDeblur(**arguments)
 
 
-def test_missing_backbone_is_named(tmp_path) -> None:
-    with pytest.raises(UserError, match='network_g:backbone: no SanaTransformer2DModel in .*nowhere'):
-        build_backbone('s600m', 32, str(tmp_path / 'nowhere'))
-
-
-def test_backbone_of_another_shape_than_the_variant_is_refused(tmp_path) -> None:
-    SanaTransformer2DModel(in_channels=4, out_channels=4, **TINY).save_pretrained(tmp_path / 'transformer')
-    with pytest.raises(UserError, match='network_g:backbone: .*transformer.* is no s1600m: num_layers is 2 there and 20 here'):
-        build_backbone('s1600m', 4, str(tmp_path / 'transformer'))
-
-
-def test_linear_attention_equals_that_of_diffusers_and_keeps_float32_sums_under_autocast() -> None:
+def test_linear_attention_equals_that_of_diffusers_and_keeps_float32_sums_under_autocast(tmp_path) -> None:
     generator = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    attention = SanaTransformer2DModel(in_channels=4, out_channels=4, **TINY).transformer_blocks[0].attn1
+    attention = tiny_transformer(tmp_path).transformer_blocks[0].attn1
     tokens, theirs = torch.randn(2, 400, 16, generator=generator), attention.processor
     with torch.no_grad():
         reference = theirs(attention, tokens)

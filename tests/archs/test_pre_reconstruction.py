@@ -3,12 +3,11 @@
 import pytest
 import torch
 from spandrel.architectures.NAFNet import NAFNet as SpandrelNAFNet
-from torch.nn import functional as F
 
 from glowdeblur_plugin.archs.blocks import NAFBlock
 from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator, structure_tensors
 from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.archs.pre_reconstruction_arch import DomainAlignment, PreReconstruction
+from glowdeblur_plugin.archs.pre_reconstruction_arch import PreReconstruction
 
 OURS_TO_NAFNET = {
     'norm_spatial': 'norm1',
@@ -48,19 +47,6 @@ def test_a_new_pre_reconstruction_gives_back_its_input_and_every_weight_learns(p
         torch.nn.init.normal_(parameter, std=0.2)
     net(picture).square().mean().backward()
     assert all(parameter.grad.abs().max() > 0 for parameter in net.parameters())
-
-
-def test_a_cell_of_the_alignment_head_sees_the_picture_area_it_stands_for() -> None:
-    head = DomainAlignment(picture_width=2, patch=2, compression=8, latent_channels=1)
-    torch.nn.init.ones_(head.residual.weight)
-    features = torch.zeros(1, 2, 16, 16)
-    features[..., 4:8, 8:12] = 1
-    aligned = head(torch.zeros(1, 1, 4, 4), features)
-    reached = F.conv2d(torch.zeros(1, 1, 4, 4).index_put((torch.tensor(0), torch.tensor(0), torch.tensor(1), torch.tensor(2)),
-                                                         torch.tensor(1.0)),
-                       torch.ones(1, 1, 3, 3),
-                       padding=1)
-    assert torch.equal(aligned, 32 * reached)
 
 
 def test_motion_starts_at_zero_on_the_cell_grid_in_pixels() -> None:

@@ -1,13 +1,15 @@
 """The nano codec: bounds that the quickstart relies on, and its algebra."""
 
+import json
+
 import pytest
 import torch
-from diffusers import AutoencoderDC
 
 from glowdeblur_plugin.data.photographs import training_photographs, validation_photographs
 from glowdeblur_plugin.diffusion.autoencoder_codec import AutoencoderCodec
 from glowdeblur_plugin.diffusion.block_dct_codec import BLOCK, BlockDCTCodec, BlockDCTConfig, dct_basis, lowest_frequencies
 from glowdeblur_plugin.errors import UserError
+from tiny_parts import tiny_autoencoder
 
 TRAINING = ('astronaut', 'rocket', 'motorcycle_left', 'motorcycle_right')
 VALIDATION = ('coffee', 'chelsea')
@@ -55,30 +57,18 @@ def test_latent_has_at_most_32_channels_at_an_eighth() -> None:
     assert codec.latent_channels <= 32
 
 
-def test_autoencoder_codec_applies_the_scaling_factor_of_the_saved_config(tmp_path) -> None:
-    torch.manual_seed(0)
-    tiny = AutoencoderDC(latent_channels=4,
-                         encoder_block_out_channels=(8, 8),
-                         decoder_block_out_channels=(8, 8),
-                         encoder_block_types='ResBlock',
-                         decoder_block_types='ResBlock',
-                         encoder_layers_per_block=(1, 1),
-                         decoder_layers_per_block=(1, 1),
-                         encoder_qkv_multiscales=((), ()),
-                         decoder_qkv_multiscales=((), ()),
-                         attention_head_dim=4,
-                         decoder_norm_types='rms_norm',
-                         decoder_act_fns='silu',
-                         upsample_block_type='interpolate',
-                         downsample_block_type='Conv',
-                         scaling_factor=0.25)
-    tiny.save_pretrained(tmp_path / 'codec')
-    codec, picture = AutoencoderCodec.from_pretrained(str(tmp_path / 'codec')), torch.rand(1, 3, 8, 8)
+@pytest.mark.parametrize('shift', [None, 0.3])
+def test_autoencoder_codec_applies_scaling_factor_and_shift_of_the_saved_config(tmp_path, shift: float | None) -> None:
+    tiny = tiny_autoencoder(tmp_path, stages=2)
+    config = json.loads((tmp_path / 'config.json').read_text())
+    (tmp_path / 'config.json').write_text(json.dumps({**config, 'scaling_factor': 0.25, 'shift_factor': shift}))
+    codec, picture = AutoencoderCodec.from_pretrained(str(tmp_path)), torch.rand(1, 3, 8, 8)
     assert (codec.latent_channels, codec.compression) == (4, 2)
     with torch.no_grad():
         raw = tiny.encode(picture * 2 - 1).latent
-        assert torch.allclose(codec.encode(picture), 0.25 * raw)
-        assert torch.allclose(codec.decode(0.25 * raw), (tiny.decode(raw).sample + 1) / 2, atol=1e-6)
+        latent = 0.25 * (raw - (shift or 0))
+        assert torch.allclose(codec.encode(picture), latent, atol=1e-6)
+        assert torch.allclose(codec.decode(latent), (tiny.decode(raw).sample + 1) / 2, atol=1e-5)
 
 
 def test_missing_autoencoder_is_named(tmp_path) -> None:

@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from tiny_sana import CHANNELS, tiny_autoencoder, tiny_texts, tiny_transformer
+from tiny_parts import CHANNELS, tiny_autoencoder, tiny_texts, tiny_transformer
 
 from glowdeblur_plugin.archs.linear_attention import use_float32_sums
 from glowdeblur_plugin.archs.sana_backbone import widen_input

@@ -1,10 +1,19 @@
-"""Folders, hub ids and sub-folders are told apart."""
+"""Folders, hub ids and sub-folders are told apart, and which weights lie there is told by a hash."""
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from diffusers import AutoencoderDC, SanaTransformer2DModel
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 
-from glowdeblur_plugin.diffusion.pretrained import split_source
+from glowdeblur_plugin.diffusion.pretrained import load_part, split_source, weights_reference
+from glowdeblur_plugin.errors import UserError
+from tiny_parts import tiny_transformer
+
+COMMIT = '0' * 40
 
 
 @pytest.mark.parametrize(('source', 'expected'), [
@@ -22,3 +31,41 @@ def test_a_folder_stays_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     assert split_source('weights/sana/transformer') == ('weights/sana/transformer', None)
     assert split_source(str(tmp_path / 'missing' / 'here')) == (str(tmp_path / 'missing' / 'here'), None)
+
+
+def test_the_reference_is_the_hash_of_the_weights_file_wherever_it_lies(tmp_path: Path) -> None:
+    tiny_transformer(tmp_path / 'first')
+    shutil.copytree(tmp_path / 'first', tmp_path / 'copy')
+    tiny_transformer(tmp_path / 'other', seed=1)
+    first, copy, other = (weights_reference(str(tmp_path / name)) for name in ('first', 'copy', 'other'))
+    assert first.sha256 == hashlib.sha256((tmp_path / 'first' / SAFETENSORS_WEIGHTS_NAME).read_bytes()).hexdigest()
+    assert first.sha256 == copy.sha256 != other.sha256
+    assert copy.source == str(tmp_path / 'copy')
+
+
+def test_split_weights_are_hashed_in_the_order_of_their_names(tmp_path: Path) -> None:
+    saved = tiny_transformer(tmp_path)
+    (tmp_path / SAFETENSORS_WEIGHTS_NAME).unlink()
+    saved.save_pretrained(tmp_path, max_shard_size='20KB')
+    shards = sorted(tmp_path.glob('*.safetensors'))
+    assert len(shards) > 1
+    whole = b''.join(shard.read_bytes() for shard in shards)
+    assert weights_reference(str(tmp_path)).sha256 == hashlib.sha256(whole).hexdigest()
+    loaded = load_part('network_g:backbone', SanaTransformer2DModel, str(tmp_path))
+    assert torch.equal(loaded.proj_out.weight, saved.proj_out.weight)
+
+
+def test_a_hub_id_with_a_sub_folder_loads_from_the_hubs_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = tmp_path / 'models--org--sana'
+    saved = tiny_transformer(repository / 'snapshots' / COMMIT / 'transformer')
+    (repository / 'refs').mkdir()
+    (repository / 'refs' / 'main').write_text(COMMIT)
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    loaded = load_part('network_g:backbone', SanaTransformer2DModel, 'org/sana/transformer')
+    assert torch.equal(loaded.proj_out.weight, saved.proj_out.weight)
+    reference = weights_reference('org/sana/transformer')
+    assert reference.source == 'org/sana/transformer'
+    assert reference.sha256 == weights_reference(str(repository / 'snapshots' / COMMIT / 'transformer')).sha256
+    with pytest.raises(UserError, match="network_g:codec: no AutoencoderDC in folder or hub id 'org/sana/vae'"):
+        load_part('network_g:codec', AutoencoderDC, 'org/sana/vae')

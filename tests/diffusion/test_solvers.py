@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler
-from tiny_sana import CHANNELS, tiny_autoencoder, tiny_texts, tiny_transformer
+from tiny_parts import CHANNELS, tiny_autoencoder, tiny_texts, tiny_transformer
 
 from glowdeblur_plugin.diffusion.flow import add_noise, sampling_sigmas
 from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow

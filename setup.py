@@ -51,6 +51,6 @@ setup(
     ],
     extras_require={
         'baselines': BASELINES,
-        'test': ['pytest>=8.0', *BASELINES],
+        'test': ['pytest>=8.0', 'transformers>=5.0', *BASELINES],
     },
 )

@@ -114,7 +114,8 @@ PARTS = {
         {'path__pretrain_network_prereconstructions': 'x'},
         "path: unknown key 'pretrain_network_prereconstructions'; did you mean 'pretrain_network_prereconstruction'?"),
     'missing part': (
-        {'path__pretrain_network_prereconstruction': '/nowhere/net.pth', 'path__pretrain_network_prereconstruction_made_by': 'python train.py'},
+        {'path__pretrain_network_prereconstruction': '/nowhere/net.pth',
+         'path__pretrain_network_prereconstruction_made_by': 'python train.py'},
         "path:pretrain_network_prereconstruction: '/nowhere/net.pth' does not exist; it is made by: python train.py"),
 }
 

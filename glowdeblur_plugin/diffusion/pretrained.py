@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from diffusers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFETENSORS_WEIGHTS_NAME
+from diffusers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFETENSORS_WEIGHTS_NAME, is_accelerate_available
 from huggingface_hub import try_to_load_from_cache
 
 from glowdeblur_plugin.errors import UserError
@@ -49,15 +49,21 @@ def load_part(option: str, kind: type[Part], source: str) -> Part:
         option: the option that named it; starts the error.
 
     Raises:
-        UserError: nothing of that class is there.
+        UserError: nothing of that class is there, or some weights are missing (diffusers alone would leave them at random).
     """
     place, subfolder = split_source(source)
-    load: Callable[..., Part] = kind.from_pretrained
+    load: Callable[..., tuple[Part, dict[str, list[str]]]] = kind.from_pretrained
+    where = f'{"folder" if Path(source).exists() else "folder or hub id"} {source!r}'
     try:
-        return load(place, use_safetensors=True, torch_dtype=torch.float32, **({'subfolder': subfolder} if subfolder else {}))
-    except (OSError, ValueError) as error:
-        where = 'folder' if Path(source).exists() else 'folder or hub id'
-        raise UserError(f'{option}: no {kind.__name__} in {where} {source!r}: {str(error).splitlines()[0]}') from error
+        part, info = load(place, use_safetensors=True, torch_dtype=torch.float32, output_loading_info=True,
+                          low_cpu_mem_usage=is_accelerate_available(), **({'subfolder': subfolder} if subfolder else {}))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f'{option}: no {kind.__name__} in {where}: {" ".join(str(error).split())}') from error
+    missing = info['missing_keys']
+    if missing:
+        raise UserError(f'{option}: the weights in {where} are not those of its config: {len(missing)} missing, such as '
+                        f'{missing[0]}')
+    return part
 
 
 def weights_reference(source: str) -> WeightsReference:

@@ -133,6 +133,6 @@ class CheckpointedModel(BaseModel):
             if path is None or self.resumed:
                 continue
             if self.opt['path'].get('pretrain_network_g') is not None:
-                raise UserError(f'path:pretrain_network_{part}: pretrain_network_g holds this part already; leave one of them out')
+                raise UserError(f'path:pretrain_network_{part}: pretrain_network_g holds this part too; leave one out')
             weights = checkpoints.read_weights(Path(path), 'params_ema')
             checkpoints.load_weights(network.get_submodule(part), weights, Path(path))

@@ -96,15 +96,15 @@ def test_restored_pictures_are_those_of_the_pipeline(tmp_path, config: dict[str,
     net, texts = _network(tmp_path), tiny_texts()
     lq = _inputs(net)['lq']
     side, seeds = lq.shape[-1], (3, 4)
-    noise = picture_noise([torch.Generator().manual_seed(seed) for seed in seeds], (CHANNELS, side // 32, side // 32))
+    fresh = [torch.Generator().manual_seed(seed) for seed in seeds]
+    noise = picture_noise(fresh, (CHANNELS, side // 32, side // 32))
     pipeline, settings = pipe(autoencoder, transformer, steps)
     pipeline.set_progress_bar_config(disable=True)
     with torch.no_grad():
-        restored = restore(net, net.condition(lq), [torch.Generator().manual_seed(seed) for seed in seeds], steps, solver=solver,
-                           text=texts['prompt_embeds'], text_mask=texts['prompt_attention_mask'])
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        picture_noise(generators, noise.shape[1:])
-        expected = pipeline(**texts, **settings, latents=noise, generator=generators, num_inference_steps=steps, height=side,
+        restored = restore(net, net.condition(lq), generators, steps, solver=solver, text=texts['prompt_embeds'],
+                           text_mask=texts['prompt_attention_mask'])
+        expected = pipeline(**texts, **settings, latents=noise, generator=fresh, num_inference_steps=steps, height=side,
                             width=side, use_resolution_binning=False, output_type='pt').images
     assert torch.allclose(restored.clamp(0, 1), expected, atol=1e-5)
     assert expected.std() > 0.01

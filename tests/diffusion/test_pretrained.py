@@ -1,13 +1,16 @@
 """Folders, hub ids and sub-folders are told apart, and which weights lie there is told by a hash."""
 
 import hashlib
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import AutoencoderDC, SanaTransformer2DModel
-from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
+from diffusers.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
+from safetensors.torch import load_file, save_file
 
 from glowdeblur_plugin.diffusion.pretrained import load_part, split_source, weights_reference
 from glowdeblur_plugin.errors import UserError
@@ -69,3 +72,37 @@ def test_a_hub_id_with_a_sub_folder_loads_from_the_hubs_cache(tmp_path: Path, mo
     assert reference.sha256 == weights_reference(str(repository / 'snapshots' / COMMIT / 'transformer')).sha256
     with pytest.raises(UserError, match="network_g:codec: no AutoencoderDC in folder or hub id 'org/sana/vae'"):
         load_part('network_g:codec', AutoencoderDC, 'org/sana/vae')
+
+
+def _cut(folder: Path) -> None:
+    weights = folder / SAFETENSORS_WEIGHTS_NAME
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+
+def _without_a_weight(folder: Path) -> None:
+    weights = load_file(folder / SAFETENSORS_WEIGHTS_NAME)
+    del weights['proj_out.weight']
+    save_file(weights, folder / SAFETENSORS_WEIGHTS_NAME, metadata={'format': 'pt'})
+
+
+def _with_another_config(key: str, value: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        config = json.loads((folder / CONFIG_NAME).read_text())
+        (folder / CONFIG_NAME).write_text(json.dumps({**config, key: value}))
+
+    return change
+
+
+@pytest.mark.parametrize('damage, message', [
+    (_cut, 'no SanaTransformer2DModel in folder .*Unable to load weights'),
+    (_without_a_weight, 'the weights in folder .* are not those of its config: 1 missing, such as proj_out.weight'),
+    (_with_another_config('num_layers', 3), 'the weights in .*: [0-9]+ missing, such as transformer_blocks.2'),
+    (_with_another_config('caption_channels', 16), 'no SanaTransformer2DModel in .*size mismatch for caption_projection'),
+])
+def test_weights_that_are_torn_or_of_another_config_are_refused(tmp_path: Path, damage: Callable[[Path], None],
+                                                                message: str) -> None:
+    tiny_transformer(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(UserError, match=f'^network_g:backbone: {message}') as error:
+        load_part('network_g:backbone', SanaTransformer2DModel, str(tmp_path))
+    assert '\n' not in str(error.value)

@@ -100,7 +100,7 @@ def test_weights_of_other_sizes_are_refused_in_one_line(tmp_path) -> None:
 
 def test_a_part_beside_the_whole_network_is_refused(tmp_path) -> None:
     torch.save({'params': GLOWDeblur().state_dict()}, tmp_path / 'whole.pth')
-    with pytest.raises(UserError, match='path:pretrain_network_prereconstruction: pretrain_network_g holds this part already'):
+    with pytest.raises(UserError, match='prereconstruction: pretrain_network_g holds this part too; leave one out'):
         GLOWDeblurModel(_options(tmp_path / 'whole', {}, pretrain_network_prereconstruction='part.pth',
                                  pretrain_network_g=tmp_path / 'whole.pth'))
 

@@ -17,11 +17,13 @@ class GoPro(PublicSet):
     Tree: `{train,test}/GOPRxxxx_yy_zz/{blur,blur_gamma,sharp}/NNNNNN.png`, equal names on all sides; the split is by folder
     (README.md and issues 22, 27, 59 and 60 of SeungjunNah/DeepDeblur_release; src/data/gopro_large.py of DeepDeblur-PyTorch).
     `blur` is a plain mean of the frames, `blur_gamma` one through gamma 2.2; scores on the two must not be mixed. File numbers
-    repeat between sequences: keys are <sequence>_<number>.
+    repeat between sequences: keys are <sequence>_<number>. Sequences GOPRxxxx_yy_zz of one recording GOPRxxxx are taken for one
+    scene, which is surer.
     """
 
     name: ClassVar[str] = 'gopro'
     title: ClassVar[str] = 'GoPro (GOPRO_Large)'
+    scene: ClassVar[str] = '^[^_]+'
 
     blur: Literal['blur', 'blur_gamma'] = field(default='blur', metadata={
         'help': 'plain mean of frames, as most papers use it, or the mean through gamma 2.2'})

@@ -96,9 +96,10 @@ def _files(gt: Path) -> list[Path]:
 
 
 def _manifests(simulation: Simulation, split: str, dataset: SimulatedBlurDataset) -> dict[str, Manifest]:
-    """What the manifest of each side will be. Where the source says what a scene is, so do they."""
+    """What the manifest of each side will be. Where the source says what a scene is, so do they, unless it is
+    simulated itself: its keys end in a number of their own."""
     source = read_manifest(simulation.gt) if simulation.gt.suffix == '.lmdb' else None
-    scene = None if source is None else source.details.get('scene')
+    scene = None if source is None or 'blurs' in source.details else source.details.get('scene')
     details = {'split': split, 'domain': simulation.domain, 'blurs': simulation.blurs, 'seed': simulation.seed,
                'simulated': dataset.fingerprint(), **({} if scene is None else {'scene': scene})}
     return {side: Manifest(SET, VERSION, 0, 'motion' if side == 'motion' else simulation.encoding,

@@ -26,7 +26,7 @@ from glowdeblur_plugin.errors import UserError
 
 ONE = PackSettings(workers=1)
 SHOWN: dict[str, Callable[[Path], str]] = {  # the scene of a blurry file, after its place in the tree
-    'gopro': lambda file: file.parts[-3],
+    'gopro': lambda file: file.parts[-3].split('_')[0],
     'hide': lambda file: re.search(r'GOPR\d+', file.name)[0],
     'reds': lambda file: file.parts[-2],
     'realblur': lambda file: file.parts[-3],
@@ -94,6 +94,9 @@ def test_blurs_of_one_scene_stay_together(photographs_folder, tmp_path):
         halves = [{key[0] for key in LmdbSource(packed.path).sizes}
                   for packed in split_unpaired(tmp_path / 'known', tmp_path / f'{seed}', 'val', seed=seed)]
         assert halves[0] | halves[1] == set('abc') and not halves[0] & halves[1]
+    pack_simulated(Simulation(gt=tmp_path / 'known/val_lq.lmdb', domain='gentle'), tmp_path / 'twice', workers=1)
+    with pytest.raises(UserError, match='val_gt.lmdb: does not say which pictures show one scene'):
+        split_unpaired(tmp_path / 'twice', tmp_path / 'halves', 'val')
 
 
 @pytest.mark.parametrize(('rule', 'scenes'), [('.+', ['a_1', 'a_1', 'a_2']), (BEFORE_LAST_PART, ['a', 'a', 'a'])])

@@ -147,7 +147,7 @@ def test_sub_images_of_a_picture_stay_together():
 
 
 @pytest.mark.parametrize('rule, scene, keys', [
-    (GoPro.scene, 'GOPR0372_07_00', ['GOPR0372_07_00_000047', 'GOPR0372_07_00_000048_s001']),
+    (GoPro.scene, 'GOPR0372', ['GOPR0372_07_00_000047', 'GOPR0372_07_01_000048_s001']),
     (Hide.scene, 'GOPR1096', ['1fromGOPR1096', '100fromGOPR1096_MP4', '100fromGOPR1096_MP4_s002']),
     (Reds.scene, 'train_017', ['train_017_00000000', 'train_017_00000099_s003']),
     (RealBlur.scene, 'j_scene244', ['j_scene244_1', 'j_scene244_reflect_21', 'j_scene244_21_s001']),

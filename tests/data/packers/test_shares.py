@@ -151,7 +151,7 @@ def test_sub_images_of_a_picture_stay_together():
     (Hide.scene, 'GOPR1096', ['1fromGOPR1096', '100fromGOPR1096_MP4', '100fromGOPR1096_MP4_s002']),
     (Reds.scene, 'train_017', ['train_017_00000000', 'train_017_00000099_s003']),
     (RealBlur.scene, 'j_scene244', ['j_scene244_1', 'j_scene244_reflect_21', 'j_scene244_21_s001']),
-    (Bsd.scene, '1ms8ms_train_000', ['1ms8ms_train_000_00000001']),
+    (Bsd.scene, '000', ['1ms8ms_train_000_00000001', '3ms24ms_train_000_00000007_s002']),
     (RsBlur.scene, '0001', ['0001_000001', '0001_000002']),
     (GsBlur.scene, '12', ['12_07_r2_0_5_1', 'part_12_11_r4_0_75_3', 'part_12_07_dy_r3_1_0', '12_dy_07_r3_1_0_s002']),
     (Dvd.scene, '720p_240fps_2', ['720p_240fps_2_00001']),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from glowdeblur_plugin.report import charts
-from glowdeblur_plugin.report.audit_pictures import ORIENTATION_TICKS, from_falling
+from glowdeblur_plugin.report.audit_pictures import MAGNITUDE_TICKS, ORIENTATION_TICKS, from_falling
+from glowdeblur_plugin.report.blur_patterns import blur_patterns
 
 RED = (200, 0, 0)
 
@@ -96,6 +97,15 @@ def test_a_peak_of_one_direction_is_one_bar_above_its_tick(degrees):
     charts.histogram(canvas, (20, 30, 360, 100), from_falling(shares), RED, [], '')
     columns = np.flatnonzero(is_red(canvas)[80])
     assert columns.max() - columns.min() < 10 and columns.mean() == pytest.approx(20 + 360 * tick, abs=1.5)
+
+
+def test_lengths_lie_at_their_ticks():
+    """The last tick is the middle of the bin of all that is longer."""
+    places = {label: place for place, label in MAGNITUDE_TICKS}
+    for length in (0, 8, 40):
+        first = np.flatnonzero(blur_patterns([np.array([[length + 0.1, 0, 0]])]).magnitude)[0]
+        assert places[str(length)] == pytest.approx(first / 24)
+    assert blur_patterns([np.array([[46.1, 0, 0]])]).magnitude[int(places['46+'] * 24)] == 1
 
 
 @pytest.mark.parametrize(('value', 'limit'), [(0.97, 1), (1, 1), (1.01, 1.5), (0.11, 0.15), (83, 100), (0.0031, 0.004)])

@@ -125,7 +125,7 @@ def trade_off_picture(audits: Sequence[SetAudit]) -> np.ndarray:
     """Realism against coverage: a dot for each set, its distance to the reference to the right, the kinds of blur that an equal
     number of its pictures cover upwards; open dots where these are estimated from the blurry pictures alone. A broken line
     stands where two samples of the reference, as large as those compared, are apart."""
-    canvas = charts.blank(1000, 740)
+    canvas = charts.blank(1000, 750)
     scale, count, blind = audits[0].scale, audits[0].equal_count, audits[0].compared_by == 'estimated'
     charts.write(canvas, 'Realism and coverage of blur', SIDE, 34, scale=0.8)
     notes = [f'upwards: kinds of blur in {count} pictures of each set, {ORIGINS[audits[0].compared_by]}',
@@ -141,5 +141,5 @@ def trade_off_picture(audits: Sequence[SetAudit]) -> np.ndarray:
                    (scale.floor.total, 'two samples of the reference'), not blind)
     warning = floor_warning(audits)
     if warning is not None:
-        charts.write(canvas, charts.shortened(warning, 952), SIDE, 700, colour=WARNING)
+        charts.paragraph(canvas, warning, SIDE, 696, 952, WARNING)
     return canvas

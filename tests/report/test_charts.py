@@ -113,7 +113,19 @@ def test_axes_end_at_round_numbers(value, limit):
     assert charts.nice_limit(value) == pytest.approx(limit)
 
 
-def test_long_labels_keep_their_end():
-    text = charts.shortened('datasets/very/long/path/to/realblur_j/test_lq', 150)
-    assert text.startswith('..') and text.endswith('test_lq') and charts.text_size(text)[0] <= 150
+@pytest.mark.parametrize(('limit', 'step'), [(1, 0.2), (0.6, 0.1), (80, 20), (0.0015, 0.0005), (30, 5), (1000, 200)])
+def test_axes_are_divided_at_round_numbers(limit, step):
+    assert limit / charts.divisions(limit) == pytest.approx(step)
+
+
+def test_long_labels_keep_both_ends():
+    text = charts.shortened('gopro:datasets/very/long/path/to/realblur_j/test_lq', 150)
+    assert text.startswith('gopro') and text.endswith('test_lq') and charts.text_size(text)[0] <= 150
     assert charts.shortened('short', 150) == 'short'
+
+
+def test_paragraphs_stay_within_their_width():
+    canvas = charts.blank(400, 200)
+    charts.paragraph(canvas, 'words that are far too many for one line of this width, and go on', 20, 40, 150)
+    rows, columns = np.nonzero((canvas < 150).all(axis=2))
+    assert columns.min() >= 20 and columns.max() <= 171 and np.ptp(rows) > 2 * charts.LINE

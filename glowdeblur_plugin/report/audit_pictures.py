@@ -19,6 +19,8 @@ SIDE = 24
 PANEL_TOP, PANEL_HEIGHT = 110, 190
 ORIENTATION_TICKS = tuple((share + 0.5 / ORIENTATION_BINS, label)
                           for share, label in ((0, '-45'), (0.25, '0 (across)'), (0.5, '45'), (0.75, '90 (upright)')))
+MAGNITUDE_TICKS = (*((step / MAGNITUDE_BINS, f'{step * MAGNITUDE_STEP:.0f}') for step in range(0, MAGNITUDE_BINS - 1, 4)),
+                   (1 - 0.5 / MAGNITUDE_BINS, f'{(MAGNITUDE_BINS - 1) * MAGNITUDE_STEP:.0f}+'))
 SHARE_COLOURS = ((0, 80, 140), (120, 180, 225), (225, 225, 225))
 ROW = 150
 WARNING = (170, 40, 0)
@@ -72,9 +74,7 @@ def from_falling(orientation: np.ndarray) -> np.ndarray:
 
 
 def _magnitude(canvas: np.ndarray, box: charts.Box, patterns: BlurPatterns, outline: BlurPatterns | None) -> None:
-    longest = MAGNITUDE_BINS * MAGNITUDE_STEP
-    ticks = [(length / longest, f'{length:.0f}') for length in np.arange(0, longest, 8)] + [(1.0, f'{longest:.0f}+')]
-    charts.histogram(canvas, box, patterns.magnitude, charts.COLOURS[1], ticks, 'blur length in pixels',
+    charts.histogram(canvas, box, patterns.magnitude, charts.COLOURS[1], MAGNITUDE_TICKS, 'blur length in pixels',
                      None if outline is None else outline.magnitude)
 
 
@@ -125,7 +125,7 @@ def trade_off_picture(audits: Sequence[SetAudit]) -> np.ndarray:
     """Realism against coverage: a dot for each set, its distance to the reference to the right, the kinds of blur that an equal
     number of its pictures cover upwards; open dots where these are estimated from the blurry pictures alone. A broken line
     stands where two samples of the reference, as large as those compared, are apart."""
-    canvas = charts.blank(1000, 740)
+    canvas = charts.blank(1000, 750)
     scale, count, blind = audits[0].scale, audits[0].equal_count, audits[0].compared_by == 'estimated'
     charts.write(canvas, 'Realism and coverage of blur', SIDE, 34, scale=0.8)
     notes = [f'upwards: kinds of blur in {count} pictures of each set, {ORIGINS[audits[0].compared_by]}',
@@ -141,5 +141,5 @@ def trade_off_picture(audits: Sequence[SetAudit]) -> np.ndarray:
                    (scale.floor.total, 'two samples of the reference'), not blind)
     warning = floor_warning(audits)
     if warning is not None:
-        charts.write(canvas, charts.shortened(warning, 952), SIDE, 700, colour=WARNING)
+        charts.paragraph(canvas, warning, SIDE, 696, 952, WARNING)
     return canvas

@@ -88,8 +88,8 @@ def global_local_shares(pictures: Sequence[np.ndarray]) -> Shares:
     """Shares of pictures by s, the share of a picture's cells with L > 3 pixels: global where s >= 0.5, local where 0.05 <= s <
     0.5, else hardly blurred. The paper draws the first two and gives no formula: limits are our choice."""
     blurred = np.array([(blur_lengths(cells) > BLURRED_FROM).mean() for cells in pictures])
-    everywhere, hardly = (blurred >= GLOBAL_SHARE).mean(), (blurred < LOCAL_SHARE).mean()
-    return Shares(float(everywhere), float(1 - everywhere - hardly), float(hardly))
+    everywhere, hardly = blurred >= GLOBAL_SHARE, blurred < LOCAL_SHARE
+    return Shares(float(everywhere.mean()), float((~everywhere & ~hardly).mean()), float(hardly.mean()))
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, quantile: float) -> float:

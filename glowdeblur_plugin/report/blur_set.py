@@ -70,7 +70,7 @@ class BlurryPictures(BlurSet):
         self.keys = list(source.sizes)
         self.motion = self.sharp = None
         self.origin = 'estimated'
-        if isinstance(source, LmdbSource):
+        if isinstance(source, LmdbSource) and source.root.stem.endswith('_lq'):
             motion, sharp = motion_sibling(source.root), _sharp_sibling(source.root)
             if sharp is not None:
                 self.sharp, self.origin = LmdbSource(sharp), 'pairs'
@@ -111,7 +111,7 @@ def _motion_of(source: PictureSource, root: Path) -> MotionSource:
 
 def _sharp_sibling(root: Path) -> Path | None:
     sibling = root.with_name(f'{root.stem.removesuffix("_lq")}_gt.lmdb')
-    return sibling if root.stem.endswith('_lq') and sibling.is_dir() else None
+    return sibling if sibling.is_dir() else None
 
 
 class SimulatedBlur(BlurSet):

@@ -35,12 +35,26 @@ def write(canvas: np.ndarray, text: str, x: float, y: float, anchor: str = 'left
 
 
 def shortened(text: str, width: int, scale: float = TEXT_SCALE) -> str:
-    """The text, or its end after '..', so that it is at most `width` pixels wide."""
-    if text_size(text, scale)[0] <= width:
-        return text
-    while text and text_size(f'..{text}', scale)[0] > width:
-        text = text[1:]
-    return f'..{text}'
+    """The text, or its start and end about '..', so that it is at most `width` pixels wide."""
+    kept = len(text)
+    short = text
+    while kept and text_size(short, scale)[0] > width:
+        kept -= 1
+        short = f'{text[:kept - kept * 2 // 3]}..{text[len(text) - kept * 2 // 3:]}'
+    return short
+
+
+def paragraph(canvas: np.ndarray, text: str, x: float, y: float, width: int, colour: Colour = INK) -> None:
+    """Write words in lines of at most `width` pixels, the first with its base line at y."""
+    line = ''
+    for word in text.split(' '):
+        longer = f'{line} {word}'.strip()
+        if line and text_size(longer)[0] > width:
+            write(canvas, line, x, y, colour=colour)
+            line, y = word, y + LINE
+        else:
+            line = longer
+    write(canvas, line, x, y, colour=colour)
 
 
 def histogram(canvas: np.ndarray, box: Box, shares: np.ndarray, colour: Colour, ticks: Sequence[tuple[float, str]],
@@ -109,11 +123,13 @@ def scatter(canvas: np.ndarray, box: Box, points: Sequence[tuple[float, float, s
     if line is not None:
         limits[0] = max(limits[0], nice_limit(line[0] * 1.1))
     cv2.rectangle(canvas, (left, top), (left + width, top + height), PALE, 1)
-    for fraction in np.linspace(0, 1, 6):
-        x, y = left + round(fraction * width), top + height - round(fraction * height)
+    for fraction in np.linspace(0, 1, divisions(limits[0]) + 1):
+        x = left + round(fraction * width)
         cv2.line(canvas, (x, top), (x, top + height), PALE, 1)
-        cv2.line(canvas, (left, y), (left + width, y), PALE, 1)
         write(canvas, f'{fraction * limits[0]:.3g}', x, top + height + LINE, 'middle')
+    for fraction in np.linspace(0, 1, divisions(limits[1]) + 1):
+        y = top + height - round(fraction * height)
+        cv2.line(canvas, (left, y), (left + width, y), PALE, 1)
         write(canvas, f'{fraction * limits[1]:.3g}', left - 8, y + 5, 'right')
     write(canvas, axes[0], left + width / 2, top + height + 2 * LINE + 6, 'middle')
     write(canvas, axes[1], left - 40, top - 12)
@@ -144,6 +160,13 @@ def nice_limit(value: float) -> float:
     """The least of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten that is at least `value`."""
     power = 10.0 ** np.floor(np.log10(value))
     return next(float(step * power) for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * (1 - 1e-9))
+
+
+def divisions(limit: float) -> int:
+    """Into how many parts an axis up to `limit`, one of `nice_limit`, is divided: parts of 1, 2 or 5 times a power of ten where
+    that can be."""
+    first = round(limit / 10.0 ** np.floor(np.log10(limit) + 1e-9), 1)
+    return {1.5: 3, 2: 4, 3: 6, 4: 4, 6: 6, 8: 4}.get(first, 5)
 
 
 def free_place(point: tuple[int, int], size: tuple[int, int], taken: Sequence[Box], inside: Box) -> Box:

@@ -45,6 +45,11 @@ def test_global_local_and_hardly_blurred():
     assert global_local_shares(pictures) == pytest.approx((0.5, 0.25, 0.25))
 
 
+def test_no_share_is_below_zero():
+    """1 - 4/5 - 1/5 is below 0 in floating point, and would be written as -0 %."""
+    assert global_local_shares([straight(0, 9)] * 4 + [straight(0, 1)]) == (0.8, 0, 0.2)
+
+
 def test_order_and_doubling_change_nothing():
     pictures = random_pictures(0)
     first, second = blur_patterns(pictures), blur_patterns([*pictures[::-1], *pictures])

@@ -63,6 +63,7 @@ def test_the_motion_beside_a_set_goes_before_the_sharp_side(tmp_path, crops):
     assert opened.origin == 'true' and shot.motion.shape == (3, 96, 128)
     np.testing.assert_array_equal(shot.sharp, crops['c'])
     np.testing.assert_array_equal(shot.motion[:, 15, 15], motion[:, 0, 0])
+    assert open_set(str(tmp_path / 'test_gt.lmdb')).origin == 'estimated'
     with LmdbWriter(tmp_path / 'test_motion.lmdb', 'test', encoding='motion', details={'cell': 32}) as writer:
         writer.put_encoded('a', encode_motion(motion))
     with pytest.raises(UserError, match='test_motion.lmdb: has no motion for 2 pictures of .*test_lq.lmdb, such as b'):

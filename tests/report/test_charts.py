@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from glowdeblur_plugin.report import charts
-from glowdeblur_plugin.report.audit_pictures import ORIENTATION_TICKS, from_falling
+from glowdeblur_plugin.report.audit_pictures import MAGNITUDE_TICKS, ORIENTATION_TICKS, from_falling
+from glowdeblur_plugin.report.blur_patterns import blur_patterns
 
 RED = (200, 0, 0)
 
@@ -98,12 +99,33 @@ def test_a_peak_of_one_direction_is_one_bar_above_its_tick(degrees):
     assert columns.max() - columns.min() < 10 and columns.mean() == pytest.approx(20 + 360 * tick, abs=1.5)
 
 
+def test_lengths_lie_at_their_ticks():
+    """The last tick is the middle of the bin of all that is longer."""
+    places = {label: place for place, label in MAGNITUDE_TICKS}
+    for length in (0, 8, 40):
+        first = np.flatnonzero(blur_patterns([np.array([[length + 0.1, 0, 0]])]).magnitude)[0]
+        assert places[str(length)] == pytest.approx(first / 24)
+    assert blur_patterns([np.array([[46.1, 0, 0]])]).magnitude[int(places['46+'] * 24)] == 1
+
+
 @pytest.mark.parametrize(('value', 'limit'), [(0.97, 1), (1, 1), (1.01, 1.5), (0.11, 0.15), (83, 100), (0.0031, 0.004)])
 def test_axes_end_at_round_numbers(value, limit):
     assert charts.nice_limit(value) == pytest.approx(limit)
 
 
-def test_long_labels_keep_their_end():
-    text = charts.shortened('datasets/very/long/path/to/realblur_j/test_lq', 150)
-    assert text.startswith('..') and text.endswith('test_lq') and charts.text_size(text)[0] <= 150
+@pytest.mark.parametrize(('limit', 'step'), [(1, 0.2), (0.6, 0.1), (80, 20), (0.0015, 0.0005), (30, 5), (1000, 200)])
+def test_axes_are_divided_at_round_numbers(limit, step):
+    assert limit / charts.divisions(limit) == pytest.approx(step)
+
+
+def test_long_labels_keep_both_ends():
+    text = charts.shortened('gopro:datasets/very/long/path/to/realblur_j/test_lq', 150)
+    assert text.startswith('gopro') and text.endswith('test_lq') and charts.text_size(text)[0] <= 150
     assert charts.shortened('short', 150) == 'short'
+
+
+def test_paragraphs_stay_within_their_width():
+    canvas = charts.blank(400, 200)
+    charts.paragraph(canvas, 'words that are far too many for one line of this width, and go on', 20, 40, 150)
+    rows, columns = np.nonzero((canvas < 150).all(axis=2))
+    assert columns.min() >= 20 and columns.max() <= 171 and np.ptp(rows) > 2 * charts.LINE

@@ -20,8 +20,7 @@ class Bsd(PublicSet):
     Tree: `BSD/BSD_{1ms8ms,2ms16ms,3ms24ms}/{train,valid,test}/<clip>/{Blur,Sharp}/RGB/NNNNNNNN.png` (data/BSD.py of
     zzh-tech/ESTRNN; counts from datalist/ of rimchang/RSBlur). The RAW folders beside RGB are left out. The size of `valid` is
     not published; it is packed when named. An older archive has test clips of 100 frames (ESTRNN issue 10). Keys are
-    <exposure>_<split>_<clip>_<frame>: clip numbers repeat between exposures, and clips of one number are
-    taken for one scene.
+    <exposure>_<split>_<clip>_<frame>: clip numbers repeat between exposures, and clips of one number are taken for one scene.
     """
 
     name: ClassVar[str] = 'bsd'

@@ -51,10 +51,10 @@ def blurred() -> Blurred:
 
 
 @pytest.fixture(scope='session')
-def domain_records(tmp_path_factory: pytest.TempPathFactory) -> list[SetRecord]:
-    """Measured sets of 20 pictures of the domains gentle, gopro and pretraining, on four photographs."""
+def domain_records(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SetRecord]:
+    """Measured sets of 20 pictures of four domains, on four photographs."""
     folder = tmp_path_factory.mktemp('photographs')
     for name in ('astronaut', 'coffee', 'chelsea', 'rocket'):
         picture = getattr(data, name)()[:384, :384, ::-1]
         cv2.imwrite(str(folder / f'{name}.png'), np.ascontiguousarray(picture[:300]))
-    return [measure_set(open_set(f'{domain}:{folder}', 20), 20) for domain in ('gentle', 'gopro', 'pretraining')]
+    return {domain: measure_set(open_set(f'{domain}:{folder}', 20), 20) for domain in ('gentle', 'bsd', 'gopro', 'pretraining')}

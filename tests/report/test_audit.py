@@ -180,18 +180,20 @@ def coverage(records: list[SetRecord], origin: str, count: int) -> list[float]:
 
 
 def test_broader_domains_cover_more(domain_records):
-    gentle, gopro, pretraining = coverage(domain_records, 'true', 8)
-    assert 2 * gentle < gopro < pretraining
+    """Blur of 4 to 9 pixels along lines and by shake, of 2 to 16 of four kinds, and of 1 to 32 of eight kinds."""
+    gentle, bsd, pretraining = coverage([domain_records[name] for name in ('gentle', 'bsd', 'pretraining')], 'true', 8)
+    assert 1.3 * gentle < bsd and 1.3 * bsd < pretraining
 
 
 @pytest.mark.parametrize(('origin', 'count'), [('pairs', 20), ('estimated', 8)])
 def test_a_narrow_domain_covers_less_by_estimates_too(domain_records, origin, count, monkeypatch):
     """In boxes of one octave the scatter of blind estimates would put it at or above the broad ones."""
-    gentle, *broad = coverage(domain_records, origin, count)
+    records = [domain_records[name] for name in ('gentle', 'gopro', 'pretraining')]
+    gentle, *broad = coverage(records, origin, count)
     assert gentle < min(broad)
     if origin == 'estimated':
         monkeypatch.setattr('glowdeblur_plugin.report.audit.MERGED', 1.0)
-        gentle, *broad = coverage(domain_records, origin, count)
+        gentle, *broad = coverage(records, origin, count)
         assert gentle > 0.95 * max(broad)
 
 

@@ -1,6 +1,7 @@
 """What all tests share: BasicSR importable, our classes registered, small sets of pictures and a server of real runs."""
 
 import os
+import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from skimage import data
 from toy_run import Options, Runs
 
 from glowdeblur_plugin.register import register
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell lets what it starts in the background ignore interrupts, and so would the runs that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 with warnings.catch_warnings():
     warnings.simplefilter('ignore', DeprecationWarning)

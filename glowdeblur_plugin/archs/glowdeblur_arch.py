@@ -15,7 +15,7 @@ from glowdeblur_plugin.archs.domain_alignment import AlignName, build_alignment
 from glowdeblur_plugin.archs.linear_attention import use_float32_sums
 from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
 from glowdeblur_plugin.archs.picture_parts import (FULL_PARTS, NANO_PARTS, build_prereconstruction, feature_shape,
-                                                  picture_and_features)
+                                                   picture_and_features)
 from glowdeblur_plugin.archs.sana_backbone import EMBEDDED_GUIDANCE, build_backbone, time_arguments, widen_input
 from glowdeblur_plugin.diffusion.autoencoder_codec import AutoencoderCodec
 from glowdeblur_plugin.diffusion.block_dct_codec import BlockDCTCodec

@@ -58,11 +58,11 @@ def _read(paths: list[Path], option: str, seed: int) -> list:
             raise UserError(f'{option}: {path} cannot be read ({error.strerror})') from None
 
     readers = []
-    for path in paths:
-        if path.is_file():
-            readers.append(partial(read_file, path))
+    for place in paths:
+        if place.is_file():
+            readers.append(partial(read_file, place))
         else:
-            source = open_source(path, option)
+            source = open_source(place, option)
             readers += [partial(source.read, key) for key in source.sizes]
     chosen = np.random.default_rng(seed).permutation(len(readers))[:MOST_PICTURES]
     return [readers[index]() for index in chosen]

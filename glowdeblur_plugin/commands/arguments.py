@@ -1,6 +1,7 @@
 """What arguments of the command line are read as."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from glowdeblur_plugin.errors import UserError
@@ -29,4 +30,22 @@ def out_folder(text: str) -> Path:
                         'go into')
     if os.path.isfile(folder):
         raise UserError(f'--out: {folder} is a file; give a folder')
+    return folder
+
+
+def report_folder(text: str) -> Path:
+    """A folder that results go into, before work begins; it is made only when there is something to write.
+
+    Raises:
+        UserError: an empty text, a file, or a place that cannot be written to.
+    """
+    folder = path(text)
+    place = next(above for above in (folder, *folder.absolute().parents) if above.exists())
+    if not place.is_dir():
+        raise UserError(f'--out: {place} is a file; give a folder')
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise UserError(f'--out: {place} cannot be written to ({error.strerror or error}); give another folder') from None
     return folder

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+from glowdeblur_plugin.commands.arguments import report_folder
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.options import Between, convert
@@ -18,7 +19,7 @@ def add(commands: argparse._SubParsersAction) -> None:
                                              'solvers and starts: a table on the screen and in steps.csv, and steps.png.')
     parser.add_argument('-opt', required=True, metavar='FILE', help='option file of a test: options/quickstart_test.yml')
     parser.add_argument('--weights', metavar='FILE', help='checkpoint instead of path:pretrain_network_g')
-    parser.add_argument('--out', type=Path, default=Path('steps'), help='folder for steps.csv and steps.png (default: steps)')
+    parser.add_argument('--out', type=report_folder, default='steps', help='folder for steps.csv and steps.png (default: steps)')
     parser.add_argument('--steps', default='1,2,4,8,20', help='numbers of steps (default: 1,2,4,8,20)')
     parser.add_argument('--solvers', default='euler,dpm', help='some of euler, dpm, scm (default: euler,dpm)')
     parser.add_argument('--starts', default='1,0.5', help='noise levels to start at (default: 1,0.5)')
@@ -31,8 +32,6 @@ def _run(options: argparse.Namespace) -> None:
     steps, solvers, starts = ([convert(_number(entry), hint, f'--{name}') for entry in getattr(options, name).split(',')]
                               for name, hint in (('steps', Annotated[int, Between(1)]), ('solvers', SolverName),
                                                  ('starts', Annotated[float, Between(0.001, 1)])))
-    if options.out.exists() and not options.out.is_dir():
-        raise UserError(f'--out: {options.out} is a file; give a folder')
     rows = _measure(options, steps, solvers, starts)
 
     from glowdeblur_plugin.drawing import encode_png

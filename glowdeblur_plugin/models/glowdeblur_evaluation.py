@@ -30,7 +30,6 @@ class RestorationSettings:
         warm_sigma: noise level of the warm start around the aligned feature.
         warm_steps: velocity evaluations from there.
         solver: how the flow is integrated, see `sample_flow`.
-        guidance: weight of what the text adds to the velocity, where there is a text; 1 follows it as trained.
         colour: correct colours towards the pre-reconstruction, beside the plain result, see `correct_colour`.
     """
 
@@ -38,7 +37,6 @@ class RestorationSettings:
     warm_sigma: Annotated[float, Between(0.001, 1)] = 0.5
     warm_steps: Annotated[int, Between(1)] = 4
     solver: SolverName = 'euler'
-    guidance: Annotated[float, Between(0)] = 1.0
     colour: ColourName = 'none'
 
 
@@ -73,8 +71,9 @@ def restore(net: GLOWDeblur,
 
 
 def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
-             full: bool, text: Tensor | None = None, text_mask: Tensor | None = None) -> dict[str, Tensor | float]:
-    """Restore the picture of a batch of one; the true motion is compared with, never given to the network.
+             full: bool) -> dict[str, Tensor | float]:
+    """Restore the picture of a batch of one, without a text; the true motion is compared with, never given to the network, and
+    texts in the batch are not read, since they may have been made from the sharp picture.
 
     Args:
         net: in eval mode.
@@ -82,8 +81,6 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
         generator: gives the noise, the same for all ways of restoring; it is left as it is.
         settings: steps and starts.
         full: also the other ways of restoring, their figures, a strip and a motion panel (needs `gt`).
-        text, text_mask: states of a text encoder, see `GLOWDeblur.velocity`; those in the batch are not read, since they may
-            have been made from the sharp picture.
 
     Returns:
         `restored`, with a colour correction also `restored_colour`, and in a full report `strip` and `blur` (1, 3, h, w) and
@@ -100,7 +97,7 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
             return cut(net.decode(net.encode(picture)))
 
     def sample(known: Condition, steps: int, start: float = 1.0) -> Tensor:
-        return restore(net, known, [generator], steps, start, settings.solver, text, text_mask, settings.guidance)
+        return restore(net, known, [generator], steps, start, settings.solver)
 
     condition = net.condition(pad_to_multiple(lq, net.size_multiple))
     whole = sample(condition, settings.steps)

@@ -136,7 +136,6 @@ class GLOWDeblurModel(DeblurModel):
             settings = self.val_options
             facts = {
                 'restored_solver': settings.solver,
-                'restored_guidance': settings.guidance,
                 'restored_steps': settings.steps,
                 'restored_warm_sigma': settings.warm_sigma,
                 'restored_warm_steps': settings.warm_steps,

@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from glowdeblur_plugin.commands import inspect, pack, simulate, steps
+from glowdeblur_plugin.commands import complexity, inspect, pack, simulate, steps
 from glowdeblur_plugin.commands.lazy_parser import LazyParser
 from glowdeblur_plugin.errors import UserError
 
-COMMANDS = (pack, simulate, inspect, steps)
+COMMANDS = (pack, simulate, inspect, complexity, steps)
 BAD_INPUT, INTERRUPTED = 2, 130
 
 

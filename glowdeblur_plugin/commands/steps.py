@@ -17,8 +17,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser('steps', help='figures of a trained GLOWDeblur against its sampling steps',
                                  description='Restore the test pictures of an option file with several numbers of steps, '
                                              'solvers and starts: a table on the screen and in steps.csv, and steps.png.')
-    parser.add_argument('-opt', required=True, metavar='FILE', help='option file of a test: options/quickstart_test.yml')
-    parser.add_argument('--weights', metavar='FILE', help='checkpoint instead of path:pretrain_network_g')
+    parser.add_argument('-opt', required=True, nargs='+', metavar='FILE',
+                        help='option file of a test: options/quickstart_test.yml; several are compared in one table')
+    parser.add_argument('--weights', metavar='FILE', help='checkpoint instead of path:pretrain_network_g of all files')
     parser.add_argument('--out', type=report_folder, default='steps', help='folder for steps.csv and steps.png (default: steps)')
     parser.add_argument('--steps', default='1,2,4,8,20', help='numbers of steps (default: 1,2,4,8,20)')
     parser.add_argument('--solvers', default='euler,dpm', help='some of euler, dpm, scm (default: euler,dpm)')
@@ -32,7 +33,7 @@ def _run(options: argparse.Namespace) -> None:
     steps, solvers, starts = ([convert(_number(entry), hint, f'--{name}') for entry in getattr(options, name).split(',')]
                               for name, hint in (('steps', Annotated[int, Between(1)]), ('solvers', SolverName),
                                                  ('starts', Annotated[float, Between(0.001, 1)])))
-    rows = _measure(options, steps, solvers, starts)
+    rows = _joined([_measure(file, options.weights, steps, solvers, starts) for file in options.opt])
 
     from glowdeblur_plugin.drawing import encode_png
     from glowdeblur_plugin.report.step_study import as_csv, as_table, steps_chart
@@ -41,6 +42,12 @@ def _run(options: argparse.Namespace) -> None:
     write_atomically(options.out / 'steps.png', encode_png(steps_chart(rows)))
     print(as_table(rows))
     print(f'{options.out}: steps.csv, steps.png')
+
+
+def _joined(tables: list[tuple[str, list[dict]]]) -> list[dict]:
+    """The rows of all tables; where there are several, those that differ are named after their table."""
+    shared = [row for row in tables[0][1] if all(row in table for _, table in tables)]
+    return shared + [{**row, 'way': f"{name}: {row['way']}"} for name, table in tables for row in table if row not in shared]
 
 
 def _number(text: str) -> int | float | str:
@@ -52,7 +59,9 @@ def _number(text: str) -> int | float | str:
     return text.strip()
 
 
-def _measure(options: argparse.Namespace, steps: list[int], solvers: list[str], starts: list[float]) -> list[dict]:
+def _measure(file: str, weights: str | None, steps: list[int], solvers: list[str],
+             starts: list[float]) -> tuple[str, list[dict]]:
+    """The option file's `name` and the mean rows of its pictures."""
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     import torch
     from basicsr.data import build_dataset
@@ -70,8 +79,8 @@ def _measure(options: argparse.Namespace, steps: list[int], solvers: list[str], 
     register()
     import basicsr.test
 
-    changes = ['--force_yml', f'path:pretrain_network_g={options.weights}'] if options.weights else []
-    sys.argv = ['glowdeblur steps', '-opt', options.opt, *changes]
+    changes = ['--force_yml', f'path:pretrain_network_g={weights}'] if weights else []
+    sys.argv = ['glowdeblur steps', '-opt', file, *changes]
     opt, _ = basicsr.test.parse_options(str(Path.cwd()), is_train=False)
     if opt['model_type'] != 'GLOWDeblurModel':
         raise UserError(f"model_type: steps are a matter of GLOWDeblurModel, found {opt['model_type']}")
@@ -92,4 +101,4 @@ def _measure(options: argparse.Namespace, steps: list[int], solvers: list[str], 
                     rows.append(row)
                     progress('restored', len(studies) * combinations + len(rows), total)
                 studies.append(rows)
-    return mean_rows(studies)
+    return opt['name'], mean_rows(studies)

@@ -1,9 +1,21 @@
 """The latent codec of the full-size variants: a pretrained deep-compression autoencoder."""
 
+from typing import Any
+
 from diffusers import AutoencoderDC
 from torch import Tensor, nn
 
 from glowdeblur_plugin.diffusion.pretrained import load_part
+
+STAGES = ('ResBlock',) * 3 + ('EfficientViTBlock',) * 3
+WIDTHS = (128, 256, 512, 512, 1024, 1024)
+SCALES = ((), (), (), (5, ), (5, ), (5, ))
+# The config of SANA's autoencoder, dc-ae-f32c32-sana-1.0 (312.3 M parameters); the defaults of diffusers' class are another one.
+SANA_AUTOENCODER: dict[str, Any] = dict(
+    latent_channels=32, encoder_block_types=STAGES, decoder_block_types=STAGES, encoder_block_out_channels=WIDTHS,
+    decoder_block_out_channels=WIDTHS, encoder_layers_per_block=(2, 2, 2, 3, 3, 3), decoder_layers_per_block=(3, ) * 6,
+    encoder_qkv_multiscales=SCALES, decoder_qkv_multiscales=SCALES, downsample_block_type='Conv',
+    upsample_block_type='interpolate', scaling_factor=0.41407)
 
 
 class AutoencoderCodec(nn.Module):

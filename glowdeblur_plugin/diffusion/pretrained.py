@@ -45,6 +45,8 @@ def split_source(source: str) -> tuple[str, str | None]:
 def load_part(option: str, kind: type[Part], source: str) -> Part:
     """A diffusers model of class `kind` from a folder or hub id, from safetensors alone, in float32 whatever the files hold.
 
+    Under `torch.device('meta')` only the config is read, if it is on this machine, and the model has shapes without values.
+
     Args:
         option: the option that named it; starts the error.
 
@@ -54,9 +56,12 @@ def load_part(option: str, kind: type[Part], source: str) -> Part:
     place, subfolder = split_source(source)
     load: Callable[..., tuple[Part, dict[str, list[str]]]] = kind.from_pretrained
     where = f'{"folder" if Path(source).exists() else "folder or hub id"} {source!r}'
+    inner = {'subfolder': subfolder} if subfolder else {}
     try:
+        if _shapes_only():
+            return kind.from_config(kind.load_config(place, local_files_only=True, **inner))
         part, info = load(place, use_safetensors=True, torch_dtype=torch.float32, output_loading_info=True,
-                          low_cpu_mem_usage=is_accelerate_available(), **({'subfolder': subfolder} if subfolder else {}))
+                          low_cpu_mem_usage=is_accelerate_available(), **inner)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f'{option}: no {kind.__name__} in {where}: {" ".join(str(error).split())}') from error
     missing = info['missing_keys']
@@ -67,13 +72,19 @@ def load_part(option: str, kind: type[Part], source: str) -> Part:
 
 
 def weights_reference(source: str) -> WeightsReference:
-    """Name and hash of the weights that `load_part` has just loaded from `source`."""
+    """Name and hash of the weights that `load_part` has just loaded from `source`; of none under `torch.device('meta')`."""
     digest = hashlib.sha256()
+    if _shapes_only():
+        return WeightsReference(source, digest.hexdigest())
     for path in _weights_files(_folder(source)):
         with path.open('rb') as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
     return WeightsReference(source, digest.hexdigest())
+
+
+def _shapes_only() -> bool:
+    return torch.get_default_device().type == 'meta'
 
 
 def _folder(source: str) -> Path:

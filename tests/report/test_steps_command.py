@@ -86,6 +86,25 @@ def test_the_command_writes_table_and_chart(option_file: Path, capsys: pytest.Ca
     assert 'dpm from 1' in capsys.readouterr().out
 
 
+def test_several_files_share_a_table(option_file: Path) -> None:
+    """What does not depend on the network stands once; the rest is named after its file."""
+    other = option_file.with_name('other.yml')
+    weights = torch.load(option_file.parent / 'net.pth')
+    weights['params']['backbone.proj_out.bias'] += 1
+    torch.save(weights, option_file.parent / 'other.pth')
+    for file, name in ((option_file, 'net'), (other, 'other')):
+        options = yaml.safe_load(option_file.read_text())
+        options |= {'name': name, 'path': {'pretrain_network_g': str(option_file.parent / f'{name}.pth')}}
+        file.write_text(yaml.safe_dump(options))
+    out = option_file.parent / 'out'
+    assert cli.main(['steps', '-opt', str(option_file), str(other), '--out', str(out), '--steps', '1', '--solvers', 'euler',
+                     '--starts', '1']) == 0
+    rows = list(csv.DictReader((out / 'steps.csv').read_text().splitlines()))
+    assert [row['way'] for row in rows] == ['sharp', 'codec', 'blurry', 'prereconstruction', 'net: euler from 1',
+                                            'other: euler from 1']
+    assert rows[4]['psnr'] != rows[5]['psnr']
+
+
 @pytest.mark.parametrize('arguments, message', [
     (['--steps', '0'], '--steps: 0 is out of range, must be at least 1'),
     (['--steps', '4,many'], "--steps: expected a whole number, found 'many'"),

@@ -1,0 +1,112 @@
+"""What a network costs: parameters, multiply-accumulates and memory, counted on shapes alone (see dry_run.py)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
+from glowdeblur_plugin.archs.picture_parts import picture_and_features
+from glowdeblur_plugin.models.dry_run import DryRun, LiveBytes, weight_bytes
+from glowdeblur_plugin.models.options import DeblurTrainOptions
+
+ADAM_MOMENTS = 2
+
+
+class PartCount(NamedTuple):
+    """A part of a network.
+
+    Attributes:
+        name: what it is called in the paper or the code.
+        parameters, trained: how many it has, and how many of them are trained.
+        macs: multiply-accumulates of one forward pass over one picture.
+        live_bytes: the most that its tensors need at one time in that pass without gradient, beside the weights.
+    """
+
+    name: str
+    parameters: int
+    trained: int
+    macs: int
+    live_bytes: int
+
+
+def count_parts(network: nn.Module, mode: DryRun, height: int, width: int) -> list[PartCount]:
+    """The parts of a network from `dry_network`, each in one forward pass over a picture of `height` x `width`, multiples of the
+    network's `size_multiple`, in float32; of networks other than GLOWDeblur the whole.
+
+    The alignment is counted without the codec's encoder that it runs, the backbone with one step of sampling
+    without a text.
+    """
+    with mode:
+        runs = _runs(network, height, width)
+    return [PartCount(name, *_sizes(module), *_cost(mode, run)) for name, (module, run) in runs.items()]
+
+
+def training_memory(network: nn.Module, mode: DryRun, options: DeblurTrainOptions, crops: int, side: int) -> dict[str, int]:
+    """Bytes that training needs on one device, by what needs them.
+
+    `activations` is the most that lives at one time beside the rest in forward and backward pass of one micro-batch of `crops`
+    crops of `side` x `side`, where gradients are added to those of a micro-batch before: what autograd keeps, and the layers' own
+    working memory. The terms of the loss are not in it, nor what the framework and its allocator hold besides.
+    """
+    trained = weight_bytes(network, trained=True)
+    network.train()
+    with mode:
+        for value in network.parameters():
+            value.grad = torch.empty_like(value) if value.requires_grad else None
+        with LiveBytes() as live, torch.autocast('cpu', torch.bfloat16, enabled=options.precision == 'bf16'):
+            outputs = _training_pass(network, torch.empty(crops, 3, side, side), getattr(options, 'flow_draws', 1))
+            sum(output.float().square().mean() for output in outputs).backward()
+    network.zero_grad(set_to_none=True)
+    memory = {
+        'weights': weight_bytes(network),
+        'gradients': trained,
+        'optimizer (two moments of AdamW)': ADAM_MOMENTS * trained,
+        'activations': live.peak
+    }
+    if options.ema_decay > 0:
+        memory['moving average'] = trained
+    return memory
+
+
+def _runs(network: nn.Module, height: int, width: int) -> Mapping[str, tuple[nn.Module, Callable[[], Any]]]:
+    picture = torch.empty(1, 3, height, width)
+    if not isinstance(network, GLOWDeblur):
+        return {'network': (network, lambda: network(picture))}
+    _, features = picture_and_features(network.prereconstruction, picture)
+    condition = network.condition(picture)
+    latent, codec = condition.aligned, network.codec.held
+    text = torch.empty_like(network.null_text)
+    return {
+        'pre-reconstruction': (network.prereconstruction, lambda: network.prereconstruction(picture)),
+        'alignment': (network.alignment, lambda: network.alignment(picture, features, lambda _: latent)),
+        'motion estimator': (network.motion, lambda: network.motion(picture)),
+        'codec, encoder': (_half(codec, 'encoder'), lambda: network.encode(picture)),
+        'backbone, one step': (network.backbone, lambda: network.velocity(latent, torch.empty(1), condition, text)),
+        'codec, decoder': (_half(codec, 'decoder'), lambda: network.decode(latent)),
+    }
+
+
+def _half(codec: nn.Module, name: str) -> nn.Module:
+    return getattr(getattr(codec, 'autoencoder', codec), name, nn.Module())
+
+
+def _sizes(module: nn.Module) -> tuple[int, int]:
+    parameters = list(module.parameters())
+    return sum(value.numel() for value in parameters), sum(value.numel() for value in parameters if value.requires_grad)
+
+
+def _cost(mode: DryRun, run: Callable[[], Any]) -> tuple[int, int]:
+    with mode, torch.no_grad(), LiveBytes() as live, FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() // 2, live.peak
+
+
+def _training_pass(network: nn.Module, picture: Tensor, draws: int) -> list[Tensor]:
+    if not isinstance(network, GLOWDeblur):
+        return [network(picture)]
+    count, _, height, width = picture.shape
+    noise = torch.empty(draws * count, network.latent_channels, height // network.compression, width // network.compression)
+    return list(network(picture, picture, noise, torch.empty(len(noise)), torch.empty(count)).values())

@@ -1,0 +1,57 @@
+"""`glowdeblur complexity` on option files of the repository, where none of the pretrained parts can be reached."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from glowdeblur_plugin import cli
+
+OPTIONS = Path(__file__).parent.parent / 'options'
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Numbers of each line by what stands before them."""
+    found = {}
+    for line in text.splitlines():
+        match = re.match(r'(.*?) {2,}([\d., ]+)$', line)
+        if match:
+            found[match[1].strip()] = match[2].split()
+    return found
+
+
+def test_stage_one_is_counted_with_the_known_shapes(capsys: pytest.CaptureFixture) -> None:
+    """The wider input adds 35 columns of 2240 to SANA-1600M, and the null embedding does not count as a part."""
+    assert cli.main(['complexity', '-opt', str(OPTIONS / 'bpp.yml'), '--force_yml', 'datasets:train:batch_size_per_gpu=1']) == 0
+    text = capsys.readouterr().out
+    found = rows(text)
+    assert found['backbone, one step'][:2] == [f'{1_604_462_752 + 35 * 2240:,}'] * 2
+    assert found['codec, encoder'][1] == found['codec, decoder'][1] == '0'
+    memory = {name: float(numbers[0]) for name, numbers in found.items() if len(numbers) == 1}
+    assert memory['optimizer (two moments of AdamW)'] == pytest.approx(2 * memory['gradients'], abs=0.02)
+    assert memory.pop('sum') == pytest.approx(sum(memory.values()), abs=0.05)
+    assert 'counted with the shape of the variant' in text and 'counted with the shape of dc-ae-f32c32-sana-1.0' in text
+
+
+def test_a_test_file_is_counted_at_a_size(capsys: pytest.CaptureFixture) -> None:
+    arguments = ['complexity', '-opt', str(OPTIONS / 'quickstart_test.yml'), '--size']
+    totals = []
+    for size in ('512x512', '1024x512', '1010x500'):
+        assert cli.main([*arguments, size]) == 0
+        text = capsys.readouterr().out
+        found = rows(text)
+        parts = {name: float(numbers[2].replace(',', '')) for name, numbers in found.items() if len(numbers) == 3}
+        total = int(re.search(r'with 4 steps: ([\d,]+) GMAC', text)[1].replace(',', ''))
+        assert total == pytest.approx(sum(parts.values()) + 3 * parts['backbone, one step'], abs=0.6)
+        totals.append(parts['pre-reconstruction'])
+    assert totals[1] == pytest.approx(2 * totals[0], rel=0.01) and totals[2] == totals[1]
+
+
+@pytest.mark.parametrize('file, arguments, message', [
+    ('quickstart_test.yml', ['--size', '64'], "--size: expected width x height such as 1280x720, found '64'"),
+    ('quickstart.yml', ['--size', '64x64'], '--size: a training file is counted at its crops'),
+    ('quickstart.yml', ['--force_yml', 'train:total_itr=3'], "did you mean 'total_iter'?"),
+])
+def test_bad_input_is_one_line(file: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(['complexity', '-opt', str(OPTIONS / file), *arguments]) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]

@@ -20,6 +20,7 @@ FIGURES = {
     'gradient': ('gradient relative to the sharp', '.3f')
 }
 PANEL, MARGIN, LEGEND = (420, 250), 70, 30
+LABEL_SCALE, GAP = 0.4, 4
 Row = Mapping[str, Any]
 
 
@@ -79,18 +80,34 @@ def _panel(canvas: np.ndarray, box: charts.Box, rows: Sequence[Row], name: str, 
     charts.write(canvas, 'steps', left + width / 2, top + height + 2 * charts.LINE, 'middle')
     for value in (low, high):
         charts.write(canvas, f'{value:{FIGURES[name][1]}}', left - 6, y(value) + 5, 'right')
-    levels, above = sorted((y(row[name]), row['way']) for row in rows if not row['steps']), top
-    for level, label in levels:
+    taken: list[charts.Box] = []
+    for level, label in sorted((y(row[name]), row['way']) for row in rows if not row['steps']):
         cv2.line(canvas, (left, level), (left + width, level), charts.GREY, 1)
-        base = level - 4 if level - charts.LINE > top else level + charts.LINE - 4
-        end = left + width - (6 if base - above >= charts.LINE - 4 else 116)
-        charts.write(canvas, label, end, base, 'right', charts.GREY, 0.4)
-        above = base
+        place = _free_place(label, level, box, taken)
+        charts.write(canvas, label, place[0], place[1] + place[3], colour=charts.GREY, scale=LABEL_SCALE)
+        taken.append(place)
     for place, way in enumerate(ways):
         points = [(x(row['steps']), y(row[name])) for row in rows if row['way'] == way]
         cv2.polylines(canvas, [np.array(points, np.int32)], False, _colour(place), 2, cv2.LINE_AA)
         for point in points:
             cv2.circle(canvas, point, 4, _colour(place), -1, cv2.LINE_AA)
+
+
+def _free_place(label: str, level: int, box: charts.Box, taken: Sequence[charts.Box]) -> charts.Box:
+    """Where a label goes that stands over or under its level inside `box`: as far to the right as others leave room."""
+    size = charts.text_size(label, LABEL_SCALE)
+    for x in range(box[0] + box[2] - 6 - size[0], box[0], -GAP):
+        for y in (level - 4 - size[1], level + 5):
+            place = (x, y, *size)
+            inside = box[1] < y and y + size[1] < box[1] + box[3]
+            if inside and not any(_meet(place, other) for other in taken):
+                return place
+    return box[0], level + 5, *size
+
+
+def _meet(one: charts.Box, other: charts.Box) -> bool:
+    return all(one[axis] < other[axis] + other[axis + 2] + GAP and other[axis] < one[axis] + one[axis + 2] + GAP
+               for axis in (0, 1))
 
 
 def _colour(place: int) -> charts.Colour:

@@ -18,11 +18,13 @@ PACKAGES = [
     'glowdeblur_plugin.data.packers',
     'glowdeblur_plugin.data.simulate',
     'glowdeblur_plugin.diffusion',
+    'glowdeblur_plugin.guidance',
     'glowdeblur_plugin.losses',
     'glowdeblur_plugin.metrics',
     'glowdeblur_plugin.models',
     'glowdeblur_plugin.report',
 ]
+SEMANTIC = ['transformers>=5.0', 'pillow>=9.1']
 BASELINES = ['spandrel>=0.4.1,<0.5', 'spandrel-extra-arches>=0.2,<0.3']
 
 setup(
@@ -51,6 +53,7 @@ setup(
     ],
     extras_require={
         'baselines': BASELINES,
-        'test': ['pytest>=8.0', 'transformers>=5.0', *BASELINES],
+        'semantic': SEMANTIC,
+        'test': ['pytest>=8.0', *SEMANTIC, *BASELINES],
     },
 )

@@ -15,6 +15,7 @@ RULES = {
     'diffusion': set(),
     'archs': {'diffusion'},
     'data': set(),
+    'guidance': {'data', 'diffusion', 'archs'},
     'report': {'data', 'drawing'},
     'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }

@@ -3,7 +3,7 @@ diffusion."""
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
@@ -17,12 +17,15 @@ from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
 from glowdeblur_plugin.archs.picture_parts import (FULL_PARTS, NANO_PARTS, build_prereconstruction, feature_shape,
                                                    picture_and_features)
 from glowdeblur_plugin.archs.sana_backbone import EMBEDDED_GUIDANCE, build_backbone, time_arguments, widen_input
+from glowdeblur_plugin.archs.text_condition import SemanticName, build_text_encoder, fill_absent
 from glowdeblur_plugin.diffusion.autoencoder_codec import AutoencoderCodec
 from glowdeblur_plugin.diffusion.block_dct_codec import BlockDCTCodec
 from glowdeblur_plugin.diffusion.flow import TargetName, add_noise, build_target
 from glowdeblur_plugin.diffusion.frozen import Frozen
 from glowdeblur_plugin.diffusion.pretrained import weights_reference
+from glowdeblur_plugin.diffusion.text_encoder import TEXT_LENGTH
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between
 
 MOTION_CHANNELS = 3
 
@@ -64,6 +67,11 @@ class GLOWDeblur(nn.Module):
             archs/domain_alignment.py.
         prereconstruction: another network instead of the variant's own `PreReconstruction`: its `type`, which may be NAFNet or
             Restormer too, and its arguments.
+        semantic: where texts come from: `none`, `cache` (embeddings that go with the pictures) or `live` (captions that go with
+            the pictures, encoded here).
+        text_encoder: folder or hub id of the frozen text encoder of `live`, see `TextEncoder`.
+        text_length: tokens of a text; the data's `text_length` under `cache`.
+        text_instruction: file with what `live` puts before each caption; nothing by default.
     """
 
     def __init__(self,
@@ -72,7 +80,11 @@ class GLOWDeblur(nn.Module):
                  backbone: str | None = None,
                  codec: str | None = None,
                  align: AlignName = 'dcae',
-                 prereconstruction: dict[str, Any] | None = None) -> None:
+                 prereconstruction: dict[str, Any] | None = None,
+                 semantic: SemanticName = 'none',
+                 text_encoder: str | None = None,
+                 text_length: Annotated[int, Between(1)] = TEXT_LENGTH,
+                 text_instruction: str | None = None) -> None:
         super().__init__()
         parts = NANO_PARTS if variant == 'nano' else FULL_PARTS
         self.codec = Frozen(_build_codec(variant, codec), None if codec is None else weights_reference(codec))
@@ -88,6 +100,8 @@ class GLOWDeblur(nn.Module):
             nn.init.zeros_(self.backbone.proj_out.bias)
         widen_input(self.backbone, channels + MOTION_CHANNELS)
         self.null_text = nn.Parameter(torch.zeros(1, 1, self.backbone.config.caption_channels))
+        self.semantic, self.text_length = semantic, text_length
+        self.text_encoder = build_text_encoder(semantic, text_encoder, text_instruction, text_length, self.null_text.shape[-1])
         self.size_multiple = math.lcm(compression, self.prereconstruction.size_multiple, self.motion.size_multiple)
         use_channels_last(self)
 
@@ -124,11 +138,12 @@ class GLOWDeblur(nn.Module):
 
         Args:
             text: states (N, L, caption channels) of a text encoder, or None for the null embedding.
-            text_mask: (N, L), 1 where a state counts.
+            text_mask: (N, L), 1 where a state counts; the null embedding stands in for a text of which none does.
             embedded_guidance: scale of the guidance that SANA-Sprint's backbones have learnt to imitate; others do not read it.
         """
         if text is None:
             text, text_mask = self.null_text.expand(len(noised), -1, -1), None
+        text, text_mask = fill_absent(self.null_text, text, text_mask)
         inputs = torch.cat([self.target.network_input(noised, sigma, condition.aligned), condition.aligned, condition.motion_map],
                            dim=1)
         output = self.backbone(inputs, encoder_hidden_states=text, encoder_attention_mask=text_mask, return_dict=False,

@@ -18,6 +18,18 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def packed_set(text: str) -> Path:
+    """A packed set, there or to be made.
+
+    Raises:
+        UserError: another name than `<name>.lmdb`.
+    """
+    folder = path(text)
+    if folder.suffix != '.lmdb':
+        raise UserError(f"{folder}: is not the name of a packed set, which ends in '.lmdb'")
+    return folder
+
+
 def out_folder(text: str) -> Path:
     """A folder that packed sets go into.
 

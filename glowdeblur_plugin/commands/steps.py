@@ -72,6 +72,7 @@ def _measure(file: str, weights: str | None, steps: list[int], solvers: list[str
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.models.deblur_model import VALIDATION_SEED
     from glowdeblur_plugin.models.seeds import picture_generator
+    from glowdeblur_plugin.models.semantic import allowed_texts
     from glowdeblur_plugin.models.step_study import mean_rows, study_steps
     from glowdeblur_plugin.register import register
 
@@ -84,6 +85,8 @@ def _measure(file: str, weights: str | None, steps: list[int], solvers: list[str
     opt, _ = basicsr.test.parse_options(str(Path.cwd()), is_train=False)
     if opt['model_type'] != 'GLOWDeblurModel':
         raise UserError(f"model_type: steps are a matter of GLOWDeblurModel, found {opt['model_type']}")
+    if (opt['val'] or {}).get('oracle_guidance'):
+        raise UserError('val:oracle_guidance: steps are measured without it; set it to false')
     datasets = [build_dataset(section) for _, section in sorted(opt['datasets'].items())]
     model, progress, studies = build_model(opt), ProgressLine(), []
     net, grid = model.evaluation_network().eval(), (solvers, starts, steps)
@@ -95,9 +98,9 @@ def _measure(file: str, weights: str | None, steps: list[int], solvers: list[str
                 batch = model.to_device(default_collate([dataset[index]]))
                 if 'gt' not in batch:
                     raise UserError(f"{dataset.opt['name']}: '{batch['lq_path'][0]}' has no sharp picture to compare with")
-                rows = []
-                generator = picture_generator(VALIDATION_SEED, index)
-                for row in study_steps(net, batch['lq'], batch['gt'], generator, *grid):
+                rows, generator = [], picture_generator(VALIDATION_SEED, index)
+                texts = {'guidance': model.val_options.guidance, **allowed_texts(net, batch)}
+                for row in study_steps(net, batch['lq'], batch['gt'], generator, *grid, **texts):
                     rows.append(row)
                     progress('restored', len(studies) * combinations + len(rows), total)
                 studies.append(rows)

@@ -20,7 +20,8 @@ class TextOptions(CropOptions):
 
     Attributes:
         dataroot_caption, dataroot_embedding: packed side data under the pictures' keys, see `side_data`.
-        text_length: tokens that embeddings are cut or filled up to (SANA's text encoder gives at most 300).
+        text_length: tokens that embeddings are cut or filled up to (SANA's text encoder gives at most 300); the same as
+            `network_g:text_length`.
     """
 
     dataroot_caption: str | None = None
@@ -54,14 +55,14 @@ class SampleTexts:
 
     def read(self, key: str) -> dict[str, Any]:
         """What a sample holds of them: `caption` and `caption_origin` ('sharp' or 'blurry'); `text` (text_length, channels)
-        float32 and `text_mask` (text_length,), true where a token counts."""
+        float32, `text_mask` (text_length,), true where a token counts, and `text_origin`."""
         found: dict[str, Any] = {}
         if self.captions is not None:
             caption = self.captions.read(key)
             found |= {'caption': caption.text, 'caption_origin': caption.origin}
         if self.embeddings is not None:
             text, mask = self.embeddings.read(key, self.length)
-            found |= {'text': torch.from_numpy(text), 'text_mask': torch.from_numpy(mask)}
+            found |= {'text': torch.from_numpy(text), 'text_mask': torch.from_numpy(mask), 'text_origin': self.embeddings.origin}
         return found
 
     def blanks(self) -> dict[str, Any]:
@@ -71,7 +72,8 @@ class SampleTexts:
             blanks |= {'caption': '', 'caption_origin': ''}
         if self.embeddings is not None:
             _, channels = next(iter(self.embeddings.sizes.values()))
-            blanks |= {'text': torch.zeros(self.length, channels), 'text_mask': torch.zeros(self.length, dtype=torch.bool)}
+            blanks |= {'text': torch.zeros(self.length, channels), 'text_mask': torch.zeros(self.length, dtype=torch.bool),
+                       'text_origin': ''}
         return blanks
 
 

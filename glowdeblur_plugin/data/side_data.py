@@ -170,9 +170,14 @@ class CaptionSource(SideSource):
 
 
 class EmbeddingSource(SideSource):
-    """States of a text encoder, (tokens, channels)."""
+    """States of a text encoder, (tokens, channels); a text without a token is none."""
 
     encoding = 'embedding'
+
+    @property
+    def origin(self) -> CaptionOrigin:
+        """Which side of the pairs the embedded captions were written from; the sharp one where the manifest does not say."""
+        return 'blurry' if self.manifest.details.get('origin') == 'blurry' else 'sharp'
 
     def read(self, key: str, length: int) -> tuple[np.ndarray, np.ndarray]:
         """States under `key` cut or filled up with zeros to `length` tokens, float32 (length, channels), and a mask (length,),
@@ -184,8 +189,14 @@ class EmbeddingSource(SideSource):
         return padded, np.arange(length) < len(states)
 
 
+def split_and_side(root: Path) -> tuple[str, str]:
+    """`train` and `lq` of a packed set `train_lq.lmdb`: what stands before its name's last `_` and behind it."""
+    split, _, side = root.stem.rpartition('_')
+    return split, side
+
+
 def motion_sibling(root: Path) -> Path | None:
     """`<split>_motion.lmdb` beside a packed set `<split>_lq.lmdb` or `<split>_gt.lmdb`; None where there is none."""
-    split, _, side = root.stem.rpartition('_')
+    split, side = split_and_side(root)
     sibling = root.with_name(f'{split}_motion.lmdb')
     return sibling if side in ('lq', 'gt') and sibling.is_dir() else None

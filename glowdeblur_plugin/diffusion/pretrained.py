@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from diffusers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFETENSORS_WEIGHTS_NAME, is_accelerate_available
+from diffusers.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME, is_accelerate_available
 from huggingface_hub import try_to_load_from_cache
 
 from glowdeblur_plugin.errors import UserError
 
 Part = TypeVar('Part')
 CHUNK = 2**22
+WEIGHTS_NAMES = (SAFETENSORS_WEIGHTS_NAME, 'model.safetensors')  # diffusers' and transformers'
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def load_part(option: str, kind: type[Part], source: str) -> Part:
 
 
 def weights_reference(source: str) -> WeightsReference:
-    """Name and hash of the weights that `load_part` has just loaded from `source`; of none under `torch.device('meta')`."""
+    """Name and hash of the weights, of diffusers or transformers, that were just loaded from `source`; of none under
+    `torch.device('meta')`."""
     digest = hashlib.sha256()
     if _shapes_only():
         return WeightsReference(source, digest.hexdigest())
@@ -98,7 +100,10 @@ def _folder(source: str) -> Path:
 
 
 def _weights_files(folder: Path) -> list[Path]:
-    index = folder / SAFE_WEIGHTS_INDEX_NAME
-    if not index.exists():
-        return [folder / SAFETENSORS_WEIGHTS_NAME]
-    return [folder / name for name in sorted(set(json.loads(index.read_text())['weight_map'].values()))]
+    for name in WEIGHTS_NAMES:
+        index = folder / f'{name}.index.json'
+        if index.exists():
+            return [folder / part for part in sorted(set(json.loads(index.read_text())['weight_map'].values()))]
+        if (folder / name).exists():
+            return [folder / name]
+    raise FileNotFoundError(f'{folder} holds neither {" nor ".join(WEIGHTS_NAMES)}')

@@ -36,7 +36,7 @@ class DeblurModel(CheckpointedModel):
     """Trains and tests one network `net_g` through BasicSR's `train_pipeline` and `test_pipeline`.
 
     A method overrides `compute_losses` and `evaluate_picture` and, where it needs them, `init_training_settings`, `total_loss`,
-    `parameter_groups`, `save_pictures`, `after_validation`, `extra_state` and `load_extra_state`.
+    `parameter_groups`, `save_pictures`, `after_validation`, `extra_state`, `load_extra_state`, `prepare_network` and `mark`.
 
     Attributes:
         Options, ValOptions: dataclasses of the sections `train` and `val`.
@@ -66,6 +66,7 @@ class DeblurModel(CheckpointedModel):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = self.build_option('network_g', build_network, opt['network_g'])
+        self.prepare_network(network)
         self.load_pretrained_parts(network)
         self.load_pretrained(network, 'params' if self.resumed else opt['path'].get('param_key_g', 'params'))
         self.net_g = self.model_to_device(network)
@@ -82,6 +83,14 @@ class DeblurModel(CheckpointedModel):
         devices = None if self.device.type == 'cpu' else [torch.cuda.current_device()]
         unused = self.find_unused_parameters or self.opt.get('find_unused_parameters', False)
         return DistributedDataParallel(net, devices, find_unused_parameters=unused, gradient_as_bucket_view=True)
+
+    def prepare_network(self, network: nn.Module) -> None:
+        """Called with the new network before any weights are loaded into it."""
+
+    @property
+    def mark(self) -> str:
+        """What the names of all figures and pictures of validation and test begin with: empty in a fair one."""
+        return ''
 
     def init_training_settings(self) -> None:
         """Set up moving average, optimizer and log; a subclass builds its losses here and calls this too."""
@@ -256,7 +265,7 @@ class DeblurModel(CheckpointedModel):
             current_iter: iteration, or the experiment's name in a test. BasicSR's last call comes with more than `total_iter`; it
                 counts as `total_iter` and is skipped where these weights were just validated.
         """
-        name, metrics = dataloader.dataset.opt['name'], self.opt['val'].get('metrics') or {}
+        name, metrics, mark = dataloader.dataset.opt['name'], self.opt['val'].get('metrics') or {}, self.mark
         if self.is_train:
             current_iter = min(current_iter, self.train_options.total_iter)
             if self._validated.get(name) == current_iter:
@@ -274,9 +283,9 @@ class DeblurModel(CheckpointedModel):
             scalars = {key: float(value) for key, value in results.items() if key not in pictures}
             scalars |= picture_metrics(pictures['restored'], batch.get('gt'), metrics, path)
             pictures |= {key: batch[key] for key in ('lq', 'gt') if key in batch}
-            stem = picture_stem(path, dataloader.dataset.opt)
+            stem = mark + picture_stem(path, dataloader.dataset.opt)
             self.save_pictures(name, stem, pictures, current_iter, tb_logger, save_img)
-            return {'path': path, **scalars}
+            return {'path': path, **{mark + key: value for key, value in scalars.items()}}
 
         if self.opt['dist']:
             for buffer in net.buffers():  # each rank has observed its own batches
@@ -289,7 +298,7 @@ class DeblurModel(CheckpointedModel):
         self.metric_results = mean_scalars(rows)
         best = self.best_metric_results.setdefault(name, {})
         if self.is_train:
-            update_best(best, self.metric_results, metrics, current_iter)
+            update_best(best, self.metric_results, {mark + key: section for key, section in metrics.items()}, current_iter)
         if self.rank == 0:
             log_means(name, self.metric_results, best, current_iter, tb_logger)
             self.after_validation(name, rows, current_iter, tb_logger)

@@ -17,6 +17,7 @@ from glowdeblur_plugin.diffusion.noise import picture_noise, twin
 from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow
 from glowdeblur_plugin.drawing import labelled_strip, motion_panel
 from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
+from glowdeblur_plugin.models.semantic import allowed_texts, with_true_motion
 from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.options import Between
 
@@ -31,6 +32,9 @@ class RestorationSettings:
         warm_steps: velocity evaluations from there.
         solver: how the flow is integrated, see `sample_flow`.
         colour: correct colours towards the pre-reconstruction, beside the plain result, see `correct_colour`.
+        guidance: scale of the guidance on a text, 1 for none beyond the text itself, see `guided_velocity`.
+        oracle_guidance: give the network what it may not see in a fair test: the true motion, and texts that the sharp picture
+            had a part in.
     """
 
     steps: Annotated[int, Between(1)] = 20
@@ -38,6 +42,8 @@ class RestorationSettings:
     warm_steps: Annotated[int, Between(1)] = 4
     solver: SolverName = 'euler'
     colour: ColourName = 'none'
+    guidance: Annotated[float, Between(0)] = 1.0
+    oracle_guidance: bool = False
 
 
 def restore(net: GLOWDeblur,
@@ -72,12 +78,12 @@ def restore(net: GLOWDeblur,
 
 def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
              full: bool) -> dict[str, Tensor | float]:
-    """Restore the picture of a batch of one, without a text; the true motion is compared with, never given to the network, and
-    texts in the batch are not read, since they may have been made from the sharp picture.
+    """Restore the picture of a batch of one. The true motion is compared with and not given to the network, nor is a text that
+    does not say that it was made from the blurry picture, unless the settings say `oracle_guidance`.
 
     Args:
         net: in eval mode.
-        batch: `lq` (1, 3, H, W) in [0, 1], any size; `gt` and `motion` where known.
+        batch: `lq` (1, 3, H, W) in [0, 1], any size; `gt`, `motion` and texts where known.
         generator: gives the noise, the same for all ways of restoring; it is left as it is.
         settings: steps and starts.
         full: also the other ways of restoring, their figures, a strip and a motion panel (needs `gt`).
@@ -96,11 +102,13 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
         with torch.autocast(lq.device.type, enabled=False):
             return cut(net.decode(net.encode(picture)))
 
-    def sample(known: Condition, steps: int, start: float = 1.0) -> Tensor:
-        return restore(net, known, [generator], steps, start, settings.solver)
+    def sample(known: Condition, steps: int, start: float = 1.0, **texts: Tensor) -> Tensor:
+        return restore(net, known, [generator], steps, start, settings.solver, guidance=settings.guidance, **texts)
 
-    condition = net.condition(pad_to_multiple(lq, net.size_multiple))
-    whole = sample(condition, settings.steps)
+    condition, texts = net.condition(pad_to_multiple(lq, net.size_multiple)), allowed_texts(net, batch, settings.oracle_guidance)
+    if settings.oracle_guidance:
+        condition = with_true_motion(net, condition, batch)
+    whole = sample(condition, settings.steps, **texts)
     results = {'restored': cut(whole)}
     if settings.colour == 'wavelet':
         results['restored_colour'] = cut(correct_colour(whole, condition.prereconstruction.float()))
@@ -111,7 +119,7 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
         'prereconstruction': cut(condition.prereconstruction),
         'prereconstruction_codec': through_codec(condition.prereconstruction),
         **results,
-        'restored_warm': cut(sample(condition, settings.warm_steps, settings.warm_sigma)),
+        'restored_warm': cut(sample(condition, settings.warm_steps, settings.warm_sigma, **texts)),
         'restored_nocond': cut(sample(condition.zeroed(), settings.steps)),
         'codec': through_codec(pad_to_multiple(batch['gt'], net.size_multiple)),
     }

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import torch
 from basicsr.utils import get_root_logger
 from basicsr.utils.registry import MODEL_REGISTRY
-from torch import Tensor
+from torch import Tensor, nn
 
 from glowdeblur_plugin.diffusion.flow import training_sigmas
 from glowdeblur_plugin.models.deblur_model import DeblurModel
@@ -15,6 +15,7 @@ from glowdeblur_plugin.models.flow_record import FlowRecord
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
 from glowdeblur_plugin.models.glowdeblur_summary import write_summary
 from glowdeblur_plugin.models.options import DeblurTrainOptions
+from glowdeblur_plugin.models.semantic import check_texts, kept_texts
 from glowdeblur_plugin.models.validation import PictureResult
 from glowdeblur_plugin.options import Between
 from glowdeblur_plugin.resources import PeakMemory, process_seconds
@@ -31,6 +32,8 @@ class GLOWDeblurTrainOptions(DeblurTrainOptions):
             them.
         flow_draws: noise draws per picture and iteration; the costly picture parts run once for all of them.
         motion_drop: probability with which a sample's motion map is zeroed before the backbone.
+        caption_drop: probability with which the null embedding takes the place of a sample's text, so that the network also runs
+            without one.
         pixel_opt, frequency_opt: losses of the pre-reconstruction, as BasicSR's sections of type and arguments.
         motion_opt: loss of the motion estimator, on samples whose motion is known.
         align_weight: factor on the mean square error of the aligned feature against the sharp picture's latent.
@@ -42,6 +45,7 @@ class GLOWDeblurTrainOptions(DeblurTrainOptions):
     warmup_phase_share: Annotated[float, Between(0, 0.9)] = 0.0
     flow_draws: Annotated[int, Between(1)] = 1
     motion_drop: Annotated[float, Between(0, 1)] = 0.1
+    caption_drop: Annotated[float, Between(0, 1)] = 0.1
     pixel_opt: dict[str, Any] = field(default_factory=lambda: {'type': 'L1Loss', 'loss_weight': 1.0})
     frequency_opt: dict[str, Any] | None = field(default_factory=lambda: {'type': 'FrequencyL1Loss', 'loss_weight': 0.1})
     motion_opt: dict[str, Any] = field(default_factory=lambda: {'type': 'BlurTensorLoss', 'loss_weight': 1.0})
@@ -65,8 +69,9 @@ class GLOWDeblurValOptions(RestorationSettings):
 class GLOWDeblurModel(DeblurModel):
     """GLOWDeblur in BasicSR's loop: blur pattern pretraining (stage I), joint fine-tuning (stage II) and testing.
 
-    The first `warmup_phase_share` of the run trains the picture parts alone; then flow matching joins. Validation and test never
-    see the true motion: it is only compared with the estimate. The last validation of a training run writes `summary.json`
+    The first `warmup_phase_share` of the run trains the picture parts alone; then flow matching joins. Validation and test show
+    the network neither the true motion, which is only compared with the estimate, nor a text made from the sharp picture; with
+    `val:oracle_guidance` they do, and all that they give is marked by `oracle_`. The last validation of a training run writes `summary.json`
     (`summary_<name>.json` for each of several validation sets) into the experiment's folder.
     """
 
@@ -122,7 +127,20 @@ class GLOWDeblurModel(DeblurModel):
             'noise': torch.randn(shape, generator=generator),
             'keep_motion': keep.float()
         }
-        return {name: value.to(self.device, non_blocking=True) for name, value in numbers.items()}
+        texts = {}
+        if net.semantic != 'none':
+            kept = torch.rand(count, generator=generator) >= self.train_options.caption_drop
+            texts = kept_texts(net, self.batch, kept.tolist())
+        return {**{name: value.to(self.device, non_blocking=True) for name, value in numbers.items()}, **texts}
+
+    @property
+    def mark(self) -> str:
+        """See the base class."""
+        return 'oracle_' if self.val_options.oracle_guidance else ''
+
+    def prepare_network(self, network: nn.Module) -> None:
+        """Compare its texts with those of the data, see `check_texts`."""
+        check_texts(network, self.opt['datasets'], self.is_train)
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """Restore one picture; figures and pictures as `glowdeblur_evaluation.evaluate` gives them."""
@@ -140,6 +158,8 @@ class GLOWDeblurModel(DeblurModel):
                 'restored_warm_sigma': settings.warm_sigma,
                 'restored_warm_steps': settings.warm_steps,
                 'restored_colour': settings.colour,
+                'restored_semantic': self.bare_net.semantic,
+                'restored_guidance': settings.guidance,
                 'loss_flow_first': first,
                 'loss_flow_last': last,
                 'iterations': self.iteration,

@@ -19,13 +19,14 @@ Row = dict[str, Any]
 
 
 def study_steps(net: GLOWDeblur, lq: Tensor, gt: Tensor, generator: torch.Generator, solvers: Sequence[SolverName],
-                starts: Sequence[float], steps: Sequence[int]) -> Iterator[Row]:
-    """Restore one picture in every combination of solver, start and number of steps, from the same noise, without any text.
+                starts: Sequence[float], steps: Sequence[int], **texts: Any) -> Iterator[Row]:
+    """Restore one picture in every combination of solver, start and number of steps, from the same noise.
 
     Args:
         net: in eval mode.
         lq, gt: blurry and sharp picture (1, 3, H, W) in [0, 1], any size.
         generator: gives the noise; it is left as it is.
+        texts: `text`, `text_mask` and `guidance` of `restore`.
 
     Yields:
         For `sharp`, `codec` (the sharp picture through it), `blurry` and `prereconstruction`, and then for each combination:
@@ -42,7 +43,7 @@ def study_steps(net: GLOWDeblur, lq: Tensor, gt: Tensor, generator: torch.Genera
     yield measured('blurry', None, lq)
     yield measured('prereconstruction', None, condition.prereconstruction)
     for solver, start, count in itertools.product(solvers, starts, steps):
-        yield measured(f'{solver} from {start:g}', count, restore(net, condition, [generator], count, start, solver))
+        yield measured(f'{solver} from {start:g}', count, restore(net, condition, [generator], count, start, solver, **texts))
 
 
 def figures(picture: Tensor, sharp: Tensor) -> dict[str, float]:

@@ -1,0 +1,56 @@
+"""Models of transformers, which is an optional package."""
+
+from types import ModuleType
+from typing import Any
+
+from glowdeblur_plugin.diffusion.pretrained import split_source
+from glowdeblur_plugin.errors import UserError
+
+REFUSED = (OSError, ValueError, RuntimeError, KeyError, ImportError)
+
+
+def require_transformers(option: str) -> ModuleType:
+    """The package transformers.
+
+    Raises:
+        UserError: it is not installed; starts with `option` and names the extra.
+    """
+    try:
+        import transformers
+    except ImportError:
+        raise UserError(f'{option}: needs the package transformers; install it with pip install '
+                        '"glowdeblur_plugin[semantic]"') from None
+    return transformers
+
+
+def load_language_model(option: str, kind: str, source: str) -> Any:
+    """A model of transformers' auto class `kind`, in eval mode, from safetensors alone, in the precision of its files.
+
+    Args:
+        option: the option that named it; starts the error.
+        source: folder or hub id, see `split_source`.
+
+    Raises:
+        UserError: no such model is there, weights are missing (transformers alone would leave them at random), or transformers
+            is.
+    """
+    model, info = _load(option, kind, source, use_safetensors=True, dtype='auto', output_loading_info=True)
+    missing = sorted(info['missing_keys'])
+    if missing:
+        raise UserError(f'{option}: the weights in {source!r} are not those of its config: {len(missing)} missing, such as '
+                        f'{missing[0]}')
+    return model.eval()
+
+
+def load_processor(option: str, kind: str, source: str) -> Any:
+    """A tokenizer or processor of transformers' auto class `kind`; raises as `load_language_model` does."""
+    return _load(option, kind, source)
+
+
+def _load(option: str, kind: str, source: str, **settings: Any) -> Any:
+    transformers = require_transformers(option)
+    place, subfolder = split_source(source)
+    try:
+        return getattr(transformers, kind).from_pretrained(place, **settings, **({'subfolder': subfolder} if subfolder else {}))
+    except REFUSED as error:
+        raise UserError(f'{option}: no {kind.removeprefix("Auto")} in {source!r}: {" ".join(str(error).split())}') from error

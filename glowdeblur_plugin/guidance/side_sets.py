@@ -1,0 +1,48 @@
+"""Side data that models make of a packed set, record by record: resumable, published when complete."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from glowdeblur_plugin.data.encodings import EncodedPicture
+from glowdeblur_plugin.data.lmdb_store import DATA_FILE, Manifest
+from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
+from glowdeblur_plugin.data.packers.copy_records import records_fingerprint
+from glowdeblur_plugin.data.packers.published import is_there
+from glowdeblur_plugin.data.progress import Progress
+
+
+def write_side_set(out: Path, manifest: Manifest, source: Path, keys: Sequence[str], batch: int,
+                   make: Callable[[Sequence[str]], Sequence[EncodedPicture]], progress: Progress) -> bool:
+    """Write the packed set `out` with a record for each key of `source`.
+
+    An interrupted run goes on where it was when it is started again with the same manifest. Batches are always the same ones,
+    and one that was written in part is made again as a whole: a model's rounding may depend on what else is in a batch.
+
+    Args:
+        manifest: of `out`; its count is not read.
+        source: the packed set that the records are made of.
+        batch: keys that `make` gets at once.
+        make: the records of some keys, in their order.
+
+    Returns:
+        Whether it was written now; false where it is there already.
+
+    Raises:
+        UserError: another set is there or one older than `source`; what `make` raises; `out` cannot be written.
+    """
+    if is_there(out, manifest, [source / DATA_FILE]):
+        return False
+    task = f'{out.name}: written'
+    with LmdbWriter(out, manifest.set, manifest.set_version, encoding=manifest.encoding, details=manifest.details,
+                    fingerprint=f'{records_fingerprint([source])} {batch}') as writer:
+        groups = [keys[start:start + batch] for start in range(0, len(keys), batch)]
+        waiting = [group for group in groups if not writer.written.issuperset(group)]
+        done, total = 0, sum(map(len, waiting))
+        progress(task, done, total)
+        for group in waiting:
+            for key, record in zip(group, make(group), strict=True):
+                if key not in writer.written:
+                    writer.put_encoded(key, record)
+            done += len(group)
+            progress(task, done, total)
+    return True

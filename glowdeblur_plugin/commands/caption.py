@@ -12,7 +12,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser('caption', help='caption the pictures of a packed set with an image-text model',
                                  description='Write <split>_caption.lmdb beside a packed set. A run that is interrupted goes on '
                                              'when it is started again.')
-    parser.add_argument('set', type=packed_set, help='packed pictures, <split>_lq.lmdb (blurry) or <split>_gt.lmdb (sharp)')
+    parser.add_argument('set', type=packed_set, help='packed pictures: <split>_lq.lmdb, blurry, or <split>_gt.lmdb, sharp')
     parser.add_argument('--model', required=True, help='transformers folder or hub id, such as Qwen/Qwen2.5-VL-7B-Instruct')
     parser.add_argument('--side', choices=('blurry', 'sharp'), help='which side of the pairs these are (default: by the name)')
     parser.add_argument('--prompt', help='what the model is asked (default: for one sentence about the scene)')

@@ -31,5 +31,6 @@ def _run(options: argparse.Namespace) -> None:
     for option, value in (('--length', options.length), ('--batch', options.batch)):
         convert(value, Annotated[int, Between(1)], option)
     instruction = read_instruction('--instruction', None if options.instruction == 'none' else options.instruction)
-    out, now = embed_captions(options.set, options.model, options.length, instruction, options.batch, options.out, ProgressLine())
+    out, now = embed_captions(options.set, options.model, options.length, instruction, options.batch, options.out,
+                              ProgressLine())
     print(f'{out}: {"embedded" if now else "is embedded already"}')

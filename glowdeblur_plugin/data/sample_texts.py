@@ -62,7 +62,8 @@ class SampleTexts:
             found |= {'caption': caption.text, 'caption_origin': caption.origin}
         if self.embeddings is not None:
             text, mask = self.embeddings.read(key, self.length)
-            found |= {'text': torch.from_numpy(text), 'text_mask': torch.from_numpy(mask), 'text_origin': self.embeddings.origin}
+            found |= {'text': torch.from_numpy(text), 'text_mask': torch.from_numpy(mask),
+                      'text_origin': self.embeddings.origin}
         return found
 
     def blanks(self) -> dict[str, Any]:

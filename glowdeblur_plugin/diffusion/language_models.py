@@ -42,9 +42,17 @@ def load_language_model(option: str, kind: str, source: str) -> Any:
     return model.eval()
 
 
-def load_processor(option: str, kind: str, source: str) -> Any:
-    """A tokenizer or processor of transformers' auto class `kind`; raises as `load_language_model` does."""
-    return _load(option, kind, source)
+def load_processor(option: str, kind: str, source: str, model: Any) -> Any:
+    """The tokenizer or processor of `model`, of transformers' auto class `kind`.
+
+    Raises:
+        UserError: none is there (transformers alone would make one without words), or transformers is missing.
+    """
+    processor = _load(option, kind, source)
+    words, known = len(getattr(processor, 'tokenizer', processor)), model.config.get_text_config().vocab_size
+    if 2 * words < known:
+        raise UserError(f'{option}: no tokenizer of this model in {source!r}: it has {words} tokens, the model {known}')
+    return processor
 
 
 def _load(option: str, kind: str, source: str, **settings: Any) -> Any:

@@ -42,7 +42,8 @@ class TextEncoder(nn.Module):
             UserError: no causal language model or no tokenizer is there, or transformers is missing; starts with `option`.
         """
         decoder = load_language_model(option, 'AutoModelForCausalLM', source).get_decoder()
-        return cls(decoder, load_processor(option, 'AutoTokenizer', tokenizer_source(source)), length, instruction)
+        tokenizer = load_processor(option, 'AutoTokenizer', tokenizer_source(source), decoder)
+        return cls(decoder, tokenizer, length, instruction)
 
     @torch.no_grad()
     def encode(self, texts: list[str]) -> tuple[Tensor, Tensor]:
@@ -67,7 +68,8 @@ class TextEncoder(nn.Module):
 
 
 def tokenizer_source(source: str) -> str:
-    """Where the tokenizer of a text encoder lies: with it or, as in diffusers' pipelines, in `tokenizer` beside `text_encoder`."""
+    """Where the tokenizer of a text encoder lies: with it or, as in diffusers' pipelines, in `tokenizer` beside
+    `text_encoder`."""
     path = PurePath(source)
     beside = str(path.with_name('tokenizer')) if path.name == 'text_encoder' else source
     return beside if not Path(source).exists() or Path(beside).exists() else source

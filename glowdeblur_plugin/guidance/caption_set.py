@@ -30,8 +30,8 @@ def caption_side(root: Path, side: CaptionOrigin | None) -> tuple[CaptionOrigin,
     split, ending = split_and_side(root)
     named = SIDES.get(ending)
     if named is None and side is None:
-        raise UserError(f'--side: the name {root.name} does not say whether these pictures are blurry (_lq) or sharp (_gt); give '
-                        '--side blurry or --side sharp')
+        raise UserError(f'--side: the name {root.name} does not say whether these pictures are blurry (_lq) or sharp (_gt); '
+                        'give --side blurry or --side sharp')
     if None not in (named, side) and named != side:
         raise UserError(f'--side: {side}, but the name {root.name} says that these pictures are {named}; leave --side out, or '
                         'rename the set')

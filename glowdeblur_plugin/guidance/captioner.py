@@ -7,8 +7,8 @@ import torch
 
 from glowdeblur_plugin.diffusion.language_models import load_language_model, load_processor
 
-PROMPT = ('Describe the scene in this photograph in one detailed English sentence of about thirty words: what there is, where, in '
-          'which light and weather, and what lies behind it. Do not mention blur or the quality of the picture.')
+PROMPT = ('Describe the scene in this photograph in one detailed English sentence of about thirty words: what there is, where, '
+          'in which light and weather, and what lies behind it. Do not mention blur or the quality of the picture.')
 MAX_TOKENS = 120
 
 
@@ -31,14 +31,14 @@ class Captioner:
 
     @classmethod
     def from_pretrained(cls, option: str, source: str, prompt: str = PROMPT, max_tokens: int = MAX_TOKENS) -> Self:
-        """Load from a transformers folder or hub id (safetensors only), in the precision of its files, onto a GPU where there is
-        one.
+        """Load from a transformers folder or hub id (safetensors only), in the precision of its files, onto a GPU where there
+        is one.
 
         Raises:
             UserError: no image-text model or no processor is there, or transformers is missing; starts with `option`.
         """
-        processor = load_processor(option, 'AutoProcessor', source)
         model = load_language_model(option, 'AutoModelForImageTextToText', source)
+        processor = load_processor(option, 'AutoProcessor', source, model)
         return cls(model.to('cuda' if torch.cuda.is_available() else 'cpu'), processor, prompt, max_tokens)
 
     @torch.no_grad()
@@ -64,7 +64,8 @@ class Captioner:
         message = {'role': 'user', 'content': [{'type': 'image'}, {'type': 'text', 'text': self.prompt}]}
         text = processor.apply_chat_template([message], add_generation_prompt=True, tokenize=False)
         begins = processor.tokenizer.bos_token is not None and text.startswith(processor.tokenizer.bos_token)
-        return processor(images=[[image] for image in images], text=[text] * len(images), add_special_tokens=not begins, **settings)
+        return processor(images=[[image] for image in images], text=[text] * len(images), add_special_tokens=not begins,
+                         **settings)
 
     def _without_prompt(self, text: str) -> str:
         """Models without a chat template may go on from the prompt and give it back in their own spelling."""

@@ -44,8 +44,8 @@ def embed_captions(root: Path, model: str, length: int, instruction: str, batch:
     encoder = TextEncoder.from_pretrained('--model', model, length, instruction)
     encoder.to('cuda' if torch.cuda.is_available() else 'cpu')
     reference = encoder_reference(model, instruction)
-    details = {'of': root.name, 'origin': _origin(source, keys), 'encoder': reference.source, 'encoder_sha256': reference.sha256,
-               'length': length, 'instruction': instruction}
+    details = {'of': root.name, 'origin': _origin(source, keys), 'encoder': reference.source,
+               'encoder_sha256': reference.sha256, 'length': length, 'instruction': instruction}
 
     def make(some: Sequence[str]) -> list[EncodedPicture]:
         states, masks = encoder.encode([source.read(key).text for key in some])
@@ -64,5 +64,6 @@ def _origin(source: CaptionSource, keys: list[str]) -> CaptionOrigin:
 def _record(states: np.ndarray, name: str) -> EncodedPicture:
     largest = float(np.abs(states).max(initial=0))
     if not largest <= np.finfo(np.float16).max:
-        raise UserError(f'{name}: its states reach {largest}, beyond float16, in which embeddings are kept; use another encoder')
+        raise UserError(f'{name}: its states reach {largest}, beyond float16, in which embeddings are kept; use another '
+                        'encoder')
     return encode_embedding(states)

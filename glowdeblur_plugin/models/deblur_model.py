@@ -298,7 +298,8 @@ class DeblurModel(CheckpointedModel):
         self.metric_results = mean_scalars(rows)
         best = self.best_metric_results.setdefault(name, {})
         if self.is_train:
-            update_best(best, self.metric_results, {mark + key: section for key, section in metrics.items()}, current_iter)
+            marked = {mark + key: section for key, section in metrics.items()}
+            update_best(best, self.metric_results, marked, current_iter)
         if self.rank == 0:
             log_means(name, self.metric_results, best, current_iter, tb_logger)
             self.after_validation(name, rows, current_iter, tb_logger)

@@ -105,7 +105,8 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
     def sample(known: Condition, steps: int, start: float = 1.0, **texts: Tensor) -> Tensor:
         return restore(net, known, [generator], steps, start, settings.solver, guidance=settings.guidance, **texts)
 
-    condition, texts = net.condition(pad_to_multiple(lq, net.size_multiple)), allowed_texts(net, batch, settings.oracle_guidance)
+    condition = net.condition(pad_to_multiple(lq, net.size_multiple))
+    texts = allowed_texts(net, batch, settings.oracle_guidance)
     if settings.oracle_guidance:
         condition = with_true_motion(net, condition, batch)
     whole = sample(condition, settings.steps, **texts)

@@ -32,8 +32,8 @@ class GLOWDeblurTrainOptions(DeblurTrainOptions):
             them.
         flow_draws: noise draws per picture and iteration; the costly picture parts run once for all of them.
         motion_drop: probability with which a sample's motion map is zeroed before the backbone.
-        caption_drop: probability with which the null embedding takes the place of a sample's text, so that the network also runs
-            without one.
+        caption_drop: probability with which the null embedding takes the place of a sample's text, so that the network runs
+            without one too.
         pixel_opt, frequency_opt: losses of the pre-reconstruction, as BasicSR's sections of type and arguments.
         motion_opt: loss of the motion estimator, on samples whose motion is known.
         align_weight: factor on the mean square error of the aligned feature against the sharp picture's latent.

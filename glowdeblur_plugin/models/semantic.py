@@ -84,8 +84,8 @@ def _encoder_of(roots: list[str]) -> WeightsReference | None:
             continue
         reference = WeightsReference(str(details.get('encoder')), str(details['encoder_sha256']))
         if first is not None and reference.sha256 != first[1].sha256:
-            raise UserError(f'dataroot_embedding: {root} was made by {reference}, but {first[0]} by {first[1]}; all embeddings of '
-                            'a run must be of one encoder and instruction')
+            raise UserError(f'dataroot_embedding: {root} was made by {reference}, but {first[0]} by {first[1]}; all embeddings '
+                            'of a run must be of one encoder and instruction')
         first = first or (root, reference)
     return None if first is None else first[1]
 

@@ -63,7 +63,7 @@ def _origin(source: CaptionSource, keys: list[str]) -> CaptionOrigin:
 
 def _record(states: np.ndarray, name: str) -> EncodedPicture:
     largest = float(np.abs(states).max(initial=0))
-    if not largest <= np.finfo(np.float16).max:
+    if not largest <= float(np.finfo(np.float16).max):
         raise UserError(f'{name}: its states reach {largest}, beyond float16, in which embeddings are kept; use another '
                         'encoder')
     return encode_embedding(states)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from basicsr.utils import get_root_logger
 from torch.utils.data import default_collate
 
 pytest.importorskip('transformers')
@@ -187,20 +186,17 @@ def test_the_oracle_sees_the_true_motion_and_every_text(build: Any, semantic: st
 
 
 @pytest.mark.parametrize('oracle', [False, True])
-def test_oracle_guidance_marks_every_number_and_file(build: Any, tmp_path: Path, oracle: bool) -> None:
+def test_oracle_guidance_marks_every_number_and_file(build: Any, tmp_path: Path, oracle: bool, caplog: pytest.LogCaptureFixture,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from torch.utils.tensorboard import SummaryWriter
     val = {'full_report': True, 'save_img': True, 'oracle_guidance': oracle,
            'metrics': {'psnr': {'type': 'calculate_psnr', 'crop_border': 0}}}
-    model, writer, lines = build('cache', val, total_iter=2), SummaryWriter(str(tmp_path / 'tb')), []
+    model, writer = build('cache', val, total_iter=2), SummaryWriter(str(tmp_path / 'tb'))
     train(model, *[default_collate([sample(seed, 32, 32) for seed in range(2)])] * 2)
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(record.getMessage())
-    get_root_logger().addHandler(handler)
-    try:
+    monkeypatch.setattr(logging.getLogger('basicsr'), 'propagate', True)
+    with caplog.at_level(logging.INFO, 'basicsr'):
         model.validation(type('Loader', (), {'dataset': Pictures([sample(0), sample(1)])})(), 3, writer, save_img=True)
-    finally:
-        get_root_logger().removeHandler(handler)
     writer.close()
     figures = set(model.metric_results)
     assert {'oracle_psnr', 'oracle_motion_error'} <= figures if oracle else {'psnr', 'motion_error'} <= figures
@@ -210,7 +206,7 @@ def test_oracle_guidance_marks_every_number_and_file(build: Any, tmp_path: Path,
     reader = EventAccumulator(str(tmp_path / 'tb')).Reload()
     tags = {tag.removeprefix('metrics/toys/') for tag in reader.Tags()['scalars']}
     shown = {tag.removeprefix('toys/') for tag in reader.Tags()['images']}
-    said = {line.split('# ')[1].split(':')[0] for text in lines for line in text.splitlines() if '\t # ' in line}
+    said = {line.split('# ')[1].split(':')[0] for text in caplog.messages for line in text.splitlines() if '\t # ' in line}
     files = {path.name for path in (tmp_path / 'visualization').rglob('*')}
     assert tags == said == figures and len(files) > 4 and shown
     for name in (*figures, *shown, *files):

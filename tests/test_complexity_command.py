@@ -1,9 +1,11 @@
 """`glowdeblur complexity` on option files of the repository, where none of the pretrained parts can be reached."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from glowdeblur_plugin import cli
 
@@ -55,3 +57,21 @@ def test_a_test_file_is_counted_at_a_size(capsys: pytest.CaptureFixture) -> None
 def test_bad_input_is_one_line(file: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
     assert cli.main(['complexity', '-opt', str(OPTIONS / file), *arguments]) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_text_encoder_counts_where_its_config_is_there(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    pytest.importorskip('transformers')
+    from tiny_language import tiny_gemma
+    tiny_gemma(tmp_path / 'gemma')
+    config = json.loads((tmp_path / 'gemma' / 'config.json').read_text())
+    (tmp_path / 'gemma' / 'config.json').write_text(json.dumps({**config, 'intermediate_size': 10**6}))
+    plain, weights = yaml.safe_load((OPTIONS / 'quickstart_test.yml').read_text()), {}
+    for name in ('none', 'gemma', 'nowhere'):
+        live = {} if name == 'none' else {'semantic': 'live', 'text_encoder': str(tmp_path / name)}
+        (tmp_path / 'test.yml').write_text(yaml.safe_dump({**plain, 'network_g': {**plain['network_g'], **live}}))
+        assert cli.main(['complexity', '-opt', str(tmp_path / 'test.yml'), '--size', '64x64']) == 0
+        text = capsys.readouterr().out
+        weights[name] = float(re.search(r'memory: ([\d.]+) GiB of weights', text)[1])
+    assert weights['gemma'] - weights['none'] == pytest.approx(2 * 3 * 32 * 10**6 * 4 / 2**30, abs=0.02)
+    assert weights['nowhere'] == weights['none']
+    assert 'network_g:text_encoder: no Config in' in text and 'counted without it.' in text

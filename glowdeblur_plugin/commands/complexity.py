@@ -58,6 +58,7 @@ def _reachable(section: dict[str, Any], folder: Path) -> tuple[dict[str, Any], l
 
     from glowdeblur_plugin.diffusion.autoencoder_codec import SANA_AUTOENCODER
     from glowdeblur_plugin.diffusion.pretrained import load_part
+    from glowdeblur_plugin.diffusion.text_encoder import TextEncoder
 
     warnings.filterwarnings('ignore', module='huggingface_hub')
     known, notes = dict(section), []
@@ -72,6 +73,13 @@ def _reachable(section: dict[str, Any], folder: Path) -> tuple[dict[str, Any], l
                 known[key] = shape
                 notes.append(f"network_g:{key}: the config of '{section[key]}' is not on this machine; counted with the shape of "
                              f"{'the variant' if shape is None else 'dc-ae-f32c32-sana-1.0'}.")
+    if known.get('text_encoder') is not None:
+        with torch.device('meta'):
+            try:
+                TextEncoder.from_pretrained('network_g:text_encoder', known['text_encoder'])
+            except UserError as error:
+                known = {**known, 'semantic': 'none', 'text_encoder': None, 'text_instruction': None}
+                notes.append(f'{error}; counted without it.')
     return known, notes
 
 

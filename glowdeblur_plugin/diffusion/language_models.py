@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import Any
 
-from glowdeblur_plugin.diffusion.pretrained import split_source
+from glowdeblur_plugin.diffusion.pretrained import shapes_only, split_source
 from glowdeblur_plugin.errors import UserError
 
 REFUSED = (OSError, ValueError, RuntimeError, KeyError, ImportError)
@@ -26,6 +26,8 @@ def require_transformers(option: str) -> ModuleType:
 def load_language_model(option: str, kind: str, source: str) -> Any:
     """A model of transformers' auto class `kind`, in eval mode, from safetensors alone, in the precision of its files.
 
+    Under `torch.device('meta')` only the config is read, if it is on this machine, and the model has shapes without values.
+
     Args:
         option: the option that named it; starts the error.
         source: folder or hub id, see `split_source`.
@@ -34,6 +36,9 @@ def load_language_model(option: str, kind: str, source: str) -> Any:
         UserError: no such model is there, weights are missing (transformers alone would leave them at random), or transformers
             is.
     """
+    if shapes_only():
+        config = _load(option, 'AutoConfig', source, local_files_only=True)
+        return getattr(require_transformers(option), kind).from_config(config).eval()
     model, info = _load(option, kind, source, use_safetensors=True, dtype='auto', output_loading_info=True)
     missing = sorted(info['missing_keys'])
     if missing:

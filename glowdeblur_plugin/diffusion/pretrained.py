@@ -59,7 +59,7 @@ def load_part(option: str, kind: type[Part], source: str) -> Part:
     where = f'{"folder" if Path(source).exists() else "folder or hub id"} {source!r}'
     inner = {'subfolder': subfolder} if subfolder else {}
     try:
-        if _shapes_only():
+        if shapes_only():
             return kind.from_config(kind.load_config(place, local_files_only=True, **inner))
         part, info = load(place, use_safetensors=True, torch_dtype=torch.float32, output_loading_info=True,
                           low_cpu_mem_usage=is_accelerate_available(), **inner)
@@ -76,7 +76,7 @@ def weights_reference(source: str) -> WeightsReference:
     """Name and hash of the weights, of diffusers or transformers, that were just loaded from `source`; of none under
     `torch.device('meta')`."""
     digest = hashlib.sha256()
-    if _shapes_only():
+    if shapes_only():
         return WeightsReference(source, digest.hexdigest())
     for path in _weights_files(_folder(source)):
         with path.open('rb') as file:
@@ -85,7 +85,8 @@ def weights_reference(source: str) -> WeightsReference:
     return WeightsReference(source, digest.hexdigest())
 
 
-def _shapes_only() -> bool:
+def shapes_only() -> bool:
+    """Whether models are built without values, under `torch.device('meta')`."""
     return torch.get_default_device().type == 'meta'
 
 

@@ -12,6 +12,8 @@ from skimage import data
 
 from glowdeblur_plugin import cli
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
+from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
+from glowdeblur_plugin.data.side_data import encode_embedding
 from glowdeblur_plugin.report import charts
 from glowdeblur_plugin.report.step_study import as_csv, as_table, steps_chart
 
@@ -103,6 +105,28 @@ def test_several_files_share_a_table(option_file: Path) -> None:
     assert [row['way'] for row in rows] == ['sharp', 'codec', 'blurry', 'prereconstruction', 'net: euler from 1',
                                             'other: euler from 1']
     assert rows[4]['psnr'] != rows[5]['psnr']
+
+
+def test_a_text_counts_where_the_blurry_picture_gave_it(option_file: Path, capsys: pytest.CaptureFixture) -> None:
+    folder, options, figures = option_file.parent, yaml.safe_load(option_file.read_text()), {}
+    weights = torch.load(folder / 'net.pth')
+    torch.nn.init.normal_(weights['params']['backbone.proj_out.weight'], std=0.3)
+    torch.save(weights, folder / 'net.pth')
+    options['network_g'] |= {'semantic': 'cache', 'text_length': 4}
+    options['datasets']['test'] |= {'dataroot_embedding': str(folder / 'test_embedding.lmdb'), 'text_length': 4}
+    option_file.write_text(yaml.safe_dump(options))
+    arguments = ['steps', '-opt', str(option_file), '--weights', str(folder / 'net.pth'), '--out', str(folder / 'out'),
+                 '--steps', '1', '--solvers', 'euler', '--starts', '1']
+    for name, origin, level in (('sharp', 'sharp', 3.0), ('other sharp', 'sharp', -3.0), ('blurry', 'blurry', 3.0)):
+        with LmdbWriter(folder / 'test_embedding.lmdb', 'one', encoding='embedding', details={'origin': origin}) as writer:
+            states = np.random.default_rng(0).normal(size=(4, 32))
+            writer.put_encoded('a', encode_embedding(level * states))
+        assert cli.main(arguments) == 0
+        figures[name] = (folder / 'out' / 'steps.csv').read_text()
+    assert figures['sharp'] == figures['other sharp'] != figures['blurry']
+    option_file.write_text(yaml.safe_dump({**options, 'val': {**options['val'], 'oracle_guidance': True}}))
+    assert cli.main(arguments) == 2
+    assert 'val:oracle_guidance: steps are measured without it' in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize('arguments, message', [

@@ -19,16 +19,20 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--max-tokens', type=int, default=120, help='tokens of a caption at most (default: 120)')
     parser.add_argument('--batch', type=int, default=1, help='pictures that the model sees at once (default: 1)')
     parser.add_argument('--out', type=packed_set, help='where the captions go (default: <split>_caption.lmdb beside the set)')
+    parser.add_argument('--shard', metavar='i/n',
+                        help='only the i-th of n shares, such as one a GPU; `glowdeblur pack merge` joins them')
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
+    from glowdeblur_plugin.data.packers.settings import Shard
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.guidance.caption_set import caption_set
     from glowdeblur_plugin.guidance.captioner import PROMPT
 
+    shard = None if options.shard is None else Shard.parse(options.shard)
     for option, value in (('--max-tokens', options.max_tokens), ('--batch', options.batch)):
         convert(value, Annotated[int, Between(1)], option)
     out, now = caption_set(options.set, options.model, PROMPT if options.prompt is None else options.prompt, options.max_tokens,
-                           options.batch, options.side, options.out, ProgressLine())
+                           options.batch, options.side, options.out, shard, ProgressLine())
     print(f'{out}: {"captioned" if now else "is captioned already"}')

@@ -20,17 +20,21 @@ def add(commands: argparse._SubParsersAction) -> None:
                         help='text that is put before each caption and not kept (default: none)')
     parser.add_argument('--batch', type=int, default=8, help='captions that are encoded at once (default: 8)')
     parser.add_argument('--out', type=packed_set, help='where they go (default: <split>_embedding.lmdb beside the captions)')
+    parser.add_argument('--shard', metavar='i/n',
+                        help='only the i-th of n shares, such as one a GPU; `glowdeblur pack merge` joins them')
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
+    from glowdeblur_plugin.data.packers.settings import Shard
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.diffusion.text_encoder import read_instruction
     from glowdeblur_plugin.guidance.embedding_set import embed_captions
 
+    shard = None if options.shard is None else Shard.parse(options.shard)
     for option, value in (('--length', options.length), ('--batch', options.batch)):
         convert(value, Annotated[int, Between(1)], option)
     instruction = read_instruction('--instruction', None if options.instruction == 'none' else options.instruction)
-    out, now = embed_captions(options.set, options.model, options.length, instruction, options.batch, options.out,
+    out, now = embed_captions(options.set, options.model, options.length, instruction, options.batch, options.out, shard,
                               ProgressLine())
     print(f'{out}: {"embedded" if now else "is embedded already"}')

@@ -6,6 +6,7 @@ from pathlib import Path
 from glowdeblur_plugin.data.encodings import EncodedPicture
 from glowdeblur_plugin.data.lmdb_store import Manifest
 from glowdeblur_plugin.data.packers.copy_records import require_manifest
+from glowdeblur_plugin.data.packers.settings import Shard
 from glowdeblur_plugin.data.picture_source import LmdbSource
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import Caption, CaptionOrigin, encode_caption, split_and_side
@@ -39,7 +40,7 @@ def caption_side(root: Path, side: CaptionOrigin | None) -> tuple[CaptionOrigin,
 
 
 def caption_set(root: Path, model: str, prompt: str, max_tokens: int, batch: int, side: CaptionOrigin | None = None,
-                out: Path | None = None, progress: Progress = silent) -> tuple[Path, bool]:
+                out: Path | None = None, shard: Shard | None = None, progress: Progress = silent) -> tuple[Path, bool]:
     """Caption every picture of the packed set `root`.
 
     Args:
@@ -47,6 +48,7 @@ def caption_set(root: Path, model: str, prompt: str, max_tokens: int, batch: int
         batch: pictures that the model sees at once.
         side: which side of the pairs they are, see `caption_side`.
         out: the captions' set; by default beside `root`.
+        shard: the share that this process makes, see `write_side_set`.
 
     Returns:
         The captions' set, and whether it was written now.
@@ -66,6 +68,5 @@ def caption_set(root: Path, model: str, prompt: str, max_tokens: int, batch: int
         texts = captioner.describe([source.read(key) for key in keys])
         return [encode_caption(Caption(text, origin)) for text in texts]
 
-    out = out or beside
     manifest = Manifest(found.set, VERSION, 0, 'caption', details)
-    return out, write_side_set(out, manifest, root, list(source.sizes), batch, make, progress)
+    return write_side_set(out or beside, manifest, root, list(source.sizes), batch, make, shard, progress)

@@ -9,6 +9,7 @@ import torch
 from glowdeblur_plugin.data.encodings import EncodedPicture
 from glowdeblur_plugin.data.lmdb_store import Manifest
 from glowdeblur_plugin.data.packers.copy_records import require_manifest
+from glowdeblur_plugin.data.packers.settings import Shard
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import CaptionOrigin, CaptionSource, encode_embedding, split_and_side
 from glowdeblur_plugin.diffusion.text_encoder import TextEncoder, encoder_reference
@@ -19,7 +20,7 @@ VERSION = 1
 
 
 def embed_captions(root: Path, model: str, length: int, instruction: str, batch: int, out: Path | None = None,
-                   progress: Progress = silent) -> tuple[Path, bool]:
+                   shard: Shard | None = None, progress: Progress = silent) -> tuple[Path, bool]:
     """Encode every caption of the packed set `root`; only states that count are kept, and of an empty caption none.
 
     The manifest says which side the captions were written from (the sharp one if any of them was), which encoder made the
@@ -31,6 +32,7 @@ def embed_captions(root: Path, model: str, length: int, instruction: str, batch:
         instruction: what is put before each caption; the empty text for nothing.
         batch: captions that are encoded at once.
         out: the embeddings' set; by default `<split>_embedding.lmdb` beside `<split>_caption.lmdb`.
+        shard: the share that this process makes, see `write_side_set`.
 
     Returns:
         The embeddings' set, and whether it was written now.
@@ -52,9 +54,9 @@ def embed_captions(root: Path, model: str, length: int, instruction: str, batch:
         return [_record(row[mask].cpu().numpy(), f'{root}/{key}') for key, row, mask in zip(some, states, masks)]
 
     split, kind = split_and_side(root)
-    out = out or root.with_name(f'{split if kind == "caption" else root.stem}_embedding.lmdb')
+    beside = root.with_name(f'{split if kind == "caption" else root.stem}_embedding.lmdb')
     manifest = Manifest(found.set, VERSION, 0, 'embedding', details)
-    return out, write_side_set(out, manifest, root, keys, batch, make, progress)
+    return write_side_set(out or beside, manifest, root, keys, batch, make, shard, progress)
 
 
 def _origin(source: CaptionSource, keys: list[str]) -> CaptionOrigin:

@@ -1,5 +1,6 @@
 """Side data that models make of a packed set, record by record: resumable, published when complete."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,12 +9,15 @@ from glowdeblur_plugin.data.lmdb_store import DATA_FILE, Manifest
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.copy_records import records_fingerprint
 from glowdeblur_plugin.data.packers.published import is_there
+from glowdeblur_plugin.data.packers.settings import Shard
 from glowdeblur_plugin.data.progress import Progress
 
 
 def write_side_set(out: Path, manifest: Manifest, source: Path, keys: Sequence[str], batch: int,
-                   make: Callable[[Sequence[str]], Sequence[EncodedPicture]], progress: Progress) -> bool:
-    """Write the packed set `out` with a record for each key of `source`.
+                   make: Callable[[Sequence[str]], Sequence[EncodedPicture]], shard: Shard | None,
+                   progress: Progress) -> tuple[Path, bool]:
+    """Write the packed set `out` with a record for each key of `source`, or `<name>.shard-i-of-n.lmdb` with a share of them,
+    which `merge_shards` joins.
 
     An interrupted run goes on where it was when it is started again with the same manifest. Batches are always the same ones,
     and one that was written in part is made again as a whole: a model's rounding may depend on what else is in a batch.
@@ -23,15 +27,19 @@ def write_side_set(out: Path, manifest: Manifest, source: Path, keys: Sequence[s
         source: the packed set that the records are made of.
         batch: keys that `make` gets at once.
         make: the records of some keys, in their order.
+        shard: the share that this process makes; None for all.
 
     Returns:
-        Whether it was written now; false where it is there already.
+        What was written, and whether now; false where it is there already.
 
     Raises:
         UserError: another set is there or one older than `source`; what `make` raises; `out` cannot be written.
     """
+    if shard is not None:
+        out, keys = out.with_name(f'{out.stem}.shard-{shard}.lmdb'), keys[shard.number - 1::shard.of]
+        manifest = dataclasses.replace(manifest, details={**manifest.details, 'shard': str(shard)})
     if is_there(out, manifest, [source / DATA_FILE]):
-        return False
+        return out, False
     task = f'{out.name}: written'
     with LmdbWriter(out, manifest.set, manifest.set_version, encoding=manifest.encoding, details=manifest.details,
                     fingerprint=f'{records_fingerprint([source])} {batch}') as writer:
@@ -45,4 +53,4 @@ def write_side_set(out: Path, manifest: Manifest, source: Path, keys: Sequence[s
                     writer.put_encoded(key, record)
             done += len(group)
             progress(task, done, total)
-    return True
+    return out, True

@@ -71,8 +71,8 @@ class GLOWDeblurModel(DeblurModel):
 
     The first `warmup_phase_share` of the run trains the picture parts alone; then flow matching joins. Validation and test show
     the network neither the true motion, which is only compared with the estimate, nor a text made from the sharp picture; with
-    `val:oracle_guidance` they do, and all that they give is marked by `oracle_`. The last validation of a training run writes `summary.json`
-    (`summary_<name>.json` for each of several validation sets) into the experiment's folder.
+    `val:oracle_guidance` they do, and all that they give is marked by `oracle_`. The last validation of a training run writes
+    `summary.json` (`summary_<name>.json` for each of several validation sets) into the experiment's folder.
     """
 
     Options = GLOWDeblurTrainOptions

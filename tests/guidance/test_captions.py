@@ -49,7 +49,8 @@ def pictures(tmp_path: Path) -> Path:
 def content(root: Path) -> tuple[dict[str, tuple[str, str]], list[bytes]]:
     """Captions of a set and its lists."""
     source = CaptionSource(root)
-    return {key: source.read(key) for key in source.sizes}, [(root / name).read_bytes() for name in (*CHECKED_FILES, CHECKSUM_FILE)]
+    lists = [(root / name).read_bytes() for name in (*CHECKED_FILES, CHECKSUM_FILE)]
+    return {key: source.read(key) for key in source.sizes}, lists
 
 
 def test_the_command_packs_captions_that_samples_hold(pictures: Path, model: Path, capsys: pytest.CaptureFixture) -> None:
@@ -126,6 +127,16 @@ def test_captions_depend_on_picture_and_prompt_and_not_on_the_batch(model: Path)
     assert all(len(short) < len(long) for short, long in zip(shorter.describe(pictures), together))
 
 
+def test_shards_join_to_what_one_process_makes(pictures: Path, model: Path) -> None:
+    arguments = ['caption', str(pictures), '--model', str(model), '--prompt', 'What is this?', '--max-tokens', '8']
+    assert cli.main([*arguments, '--shard', '1/2']) == 0 and cli.main([*arguments, '--shard', '2/2']) == 0
+    folder = pictures.parent
+    assert len(read_sizes(folder / 'train_caption.shard-1-of-2.lmdb')) == 4
+    assert cli.main(['pack', 'merge', str(folder)]) == 0
+    assert cli.main([*arguments, '--out', str(folder / 'whole.lmdb')]) == 0
+    assert content(folder / 'train_caption.lmdb') == content(folder / 'whole.lmdb')
+
+
 @pytest.mark.parametrize('name, side, expected', [
     ('train_lq', None, ('blurry', 'train_caption')), ('val_gt', None, ('sharp', 'val_caption')),
     ('val_gt', 'sharp', ('sharp', 'val_caption')), ('photographs', 'sharp', ('sharp', 'photographs_caption')),
@@ -157,8 +168,9 @@ def test_bad_input_is_one_line(pictures: Path, model: Path, tmp_path: Path, caps
     assert "pictures: is not the name of a packed set, which ends in '.lmdb'" in said(tmp_path / 'pictures', '--model', model)
     assert '--batch: 0 is out of range' in said(pictures, '--model', model, '--batch', 0)
     assert cli.main(['caption', str(pictures), '--model', str(model), '--prompt', '?', '--max-tokens', '2']) == 0
-    assert 'holds caption records, expected pictures' in said(tmp_path / 'train_caption.lmdb', '--model', model, '--side', 'sharp')
+    captions = tmp_path / 'train_caption.lmdb'
+    assert 'holds caption records, expected pictures' in said(captions, '--model', model, '--side', 'sharp')
     monkeypatch.setitem(sys.modules, 'transformers', None)
-    assert said(pictures, '--model', model) == ('glowdeblur: --model: needs the package transformers; install it with pip install '
-                                               '"glowdeblur_plugin[semantic]"')
+    assert said(pictures, '--model', model) == ('glowdeblur: --model: needs the package transformers; install it with pip '
+                                               'install "glowdeblur_plugin[semantic]"')
     assert set(read_sizes(pictures)) == set(KEYS)

@@ -64,7 +64,8 @@ class Pictures(torch.utils.data.Dataset):
 def sample(seed: int, height: int = 35, width: int = 50, origin: str = 'blurry') -> dict[str, Any]:
     generator = torch.Generator().manual_seed(seed)
     lq, gt = (torch.rand(3, height, width, generator=generator) for _ in range(2))
-    return {'lq': lq, 'gt': gt, 'domain': 'some', 'motion': 9 * torch.rand(3, height, width, generator=generator), 'motion_known': True,
+    motion = 9 * torch.rand(3, height, width, generator=generator)
+    return {'lq': lq, 'gt': gt, 'domain': 'some', 'motion': motion, 'motion_known': True,
             'lq_path': f'picture_{seed}', 'caption': CAPTIONS[seed], 'caption_origin': origin,
             'text': 2 * torch.randn(LENGTH, GEMMA_CHANNELS, generator=generator), 'text_mask': torch.arange(LENGTH) < 4 + seed,
             'text_origin': origin}
@@ -261,4 +262,4 @@ def test_texts_that_do_not_fit_are_named(build: Any, tmp_path: Path, embeddings:
     with LmdbWriter(other, 'toys', encoding='embedding', details={'encoder': 'theirs', 'encoder_sha256': 64 * '0'}) as writer:
         writer.put_encoded('a', encode_embedding(np.ones((3, GEMMA_CHANNELS))))
     with pytest.raises(UserError, match="dataroot_embedding: .*other_embedding.lmdb was made by 'theirs' .*, but .*train_embed"):
-        build('cache', datasets={'train': {'dataroot_embedding': str(embeddings)}, 'val': {'dataroot_embedding': str(other)}})
+        build('cache', datasets={name: {'dataroot_embedding': str(root)} for name, root in (('train', embeddings), ('val', other))})

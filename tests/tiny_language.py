@@ -13,8 +13,8 @@ CHAT = ("{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for 
 QWEN_TOKENS = ('<pad>', '<|im_start|>', '<|im_end|>', '<|vision_start|>', '<|vision_end|>', '<|image_pad|>', '<|video_pad|>')
 
 
-def tiny_tokenizer(*special: str, begin: str | None = None, **named: str) -> Any:
-    """One token a byte and one for each of `special`; `begin` is put first."""
+def tiny_tokenizer(*special: str, form: str = '$A', **named: str) -> Any:
+    """One token a byte and one for each of `special`; `form` says which of these a text is put between, such as `<bos> $A`."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -23,9 +23,8 @@ def tiny_tokenizer(*special: str, begin: str | None = None, **named: str) -> Any
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(list(special))
-    if begin is not None:
-        tokenizer.post_processor = processors.TemplateProcessing(single=f'{begin} $A',
-                                                                 special_tokens=[(begin, tokens.index(begin))])
+    around = [(token, tokens.index(token)) for token in special if token in form.split()]
+    tokenizer.post_processor = processors.TemplateProcessing(single=form, special_tokens=around)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **named)
 
 
@@ -35,7 +34,7 @@ def tiny_gemma(folder: Path, seed: int = 0, channels: int = GEMMA_CHANNELS, sepa
     in a pipeline of diffusers, the decoder in `text_encoder` and its tokenizer in `tokenizer`."""
     from transformers import Gemma2Config, Gemma2ForCausalLM
 
-    tokenizer = tiny_tokenizer('<pad>', '<eos>', '<bos>', begin='<bos>', pad_token='<pad>', eos_token='<eos>',
+    tokenizer = tiny_tokenizer('<pad>', '<eos>', '<bos>', form='<bos> $A', pad_token='<pad>', eos_token='<eos>',
                                bos_token='<bos>')
     config = Gemma2Config(vocab_size=len(tokenizer), hidden_size=channels, intermediate_size=32, num_hidden_layers=2,
                           num_attention_heads=2, num_key_value_heads=1, head_dim=8, query_pre_attn_scalar=8, sliding_window=16)
@@ -64,6 +63,21 @@ def tiny_qwen(folder: Path, seed: int = 0) -> None:
     _random(Qwen2_5_VLForConditionalGeneration(config), seed).save_pretrained(folder)
     pictures = Qwen2VLImageProcessor(min_pixels=4 * 28**2, max_pixels=16 * 28**2)
     Qwen2_5_VLProcessor(pictures, tokenizer, Qwen2VLVideoProcessor(), chat_template=CHAT).save_pretrained(folder)
+
+
+def tiny_blip(folder: Path, seed: int = 0) -> None:
+    """A BLIP of two layers, whose processor has no chat template and which goes on from the prompt, in `folder`."""
+    from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor, BlipProcessor
+
+    special = {'pad_token': '[PAD]', 'cls_token': '[CLS]', 'sep_token': '[SEP]', 'bos_token': '[DEC]', 'eos_token': '[SEP]'}
+    names = sorted(set(special.values()))
+    tokenizer = tiny_tokenizer(*names, form='[CLS] $A [SEP]', **special)
+    numbers = {f'{key}_id': names.index(token) for key, token in special.items() if key != 'cls_token'}
+    shape = dict(hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
+    config = BlipConfig(text_config=dict(**shape, **numbers, vocab_size=len(tokenizer), encoder_hidden_size=32),
+                        vision_config=dict(**shape, image_size=32, patch_size=16))
+    _random(BlipForConditionalGeneration(config), seed).save_pretrained(folder)
+    BlipProcessor(BlipImageProcessor(size={'height': 32, 'width': 32}), tokenizer).save_pretrained(folder)
 
 
 def _random(model: Any, seed: int) -> Any:

@@ -46,7 +46,7 @@ class Captioner:
         """One line about each picture, uint8 RGB (H, W, 3) of any sizes."""
         inputs = self._inputs(pictures).to(self._model.device, self._model.dtype)
         output = self._model.generate(**inputs, max_new_tokens=self.max_tokens, do_sample=False, num_beams=1, temperature=None,
-                                      top_p=None, top_k=None, pad_token_id=self._processor.tokenizer.pad_token_id)
+                                      top_p=None, top_k=None)
         asked = inputs['input_ids']
         if torch.equal(output[:, :asked.shape[1]], asked):
             output = output[:, asked.shape[1]:]

@@ -19,8 +19,9 @@ def write_side_set(out: Path, manifest: Manifest, source: Path, keys: Sequence[s
     """Write the packed set `out` with a record for each key of `source`, or `<name>.shard-i-of-n.lmdb` with a share of them,
     which `merge_shards` joins.
 
-    An interrupted run goes on where it was when it is started again with the same manifest. Batches are always the same ones,
-    and one that was written in part is made again as a whole: a model's rounding may depend on what else is in a batch.
+    An interrupted run goes on where it was when it is started again with the same manifest. A batch that was written in part is
+    made again as a whole, because a model's rounding may depend on what else is in it: with the same `batch` the result is that
+    of an undisturbed run, and with another one only so much is lost.
 
     Args:
         manifest: of `out`; its count is not read.
@@ -42,7 +43,7 @@ def write_side_set(out: Path, manifest: Manifest, source: Path, keys: Sequence[s
         return out, False
     task = f'{out.name}: written'
     with LmdbWriter(out, manifest.set, manifest.set_version, encoding=manifest.encoding, details=manifest.details,
-                    fingerprint=f'{records_fingerprint([source])} {batch}') as writer:
+                    fingerprint=records_fingerprint([source])) as writer:
         groups = [keys[start:start + batch] for start in range(0, len(keys), batch)]
         waiting = [group for group in groups if not writer.written.issuperset(group)]
         done, total = 0, sum(map(len, waiting))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from glowdeblur_plugin.archs.glowdeblur_arch import Condition, GLOWDeblur, resize_motion
 from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.data.side_data import EmbeddingSource
+from glowdeblur_plugin.data.lmdb_store import read_manifest
 from glowdeblur_plugin.diffusion.frozen import Frozen
 from glowdeblur_plugin.diffusion.pretrained import WeightsReference
 from glowdeblur_plugin.errors import UserError
@@ -79,10 +79,10 @@ def _encoder_of(roots: list[str]) -> WeightsReference | None:
     """The encoder that made embeddings; None where no set says so."""
     first: tuple[str, WeightsReference] | None = None
     for root in roots:
-        details = EmbeddingSource(Path(root)).manifest.details
-        if 'encoder_sha256' not in details:
+        manifest = read_manifest(Path(root))
+        if manifest is None or 'encoder_sha256' not in manifest.details:
             continue
-        reference = WeightsReference(str(details.get('encoder')), str(details['encoder_sha256']))
+        reference = WeightsReference(*(str(manifest.details.get(key)) for key in ('encoder', 'encoder_sha256')))
         if first is not None and reference.sha256 != first[1].sha256:
             raise UserError(f'dataroot_embedding: {root} was made by {reference}, but {first[0]} by {first[1]}; all embeddings '
                             'of a run must be of one encoder and instruction')

@@ -22,7 +22,7 @@ from glowdeblur_plugin.data.verify import verify_set
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.guidance.caption_set import caption_set, caption_side
 from glowdeblur_plugin.guidance.captioner import Captioner
-from tiny_language import tiny_gemma, tiny_qwen
+from tiny_language import tiny_blip, tiny_gemma, tiny_qwen
 
 KEYS = tuple('abcdefg')
 SETTINGS = {'prompt': 'What is this?', 'max_tokens': 8, 'batch': 3}
@@ -75,7 +75,7 @@ def test_the_command_packs_captions_that_samples_hold(pictures: Path, model: Pat
 
 
 def test_killed_captioning_goes_on_and_ends_as_an_undisturbed_one(pictures: Path, model: Path) -> None:
-    """Each process dies for real: after a batch, in the middle of one, and while it makes the first record that is left."""
+    """Each process dies for real: after a batch, in the middle of one, and at its end; the last one has smaller batches."""
     out, journal = pictures.with_name('killed.lmdb'), pictures.with_name('.killed.lmdb.partial') / 'journal.txt'
     lines = []
     for puts in (3, 2, 1):
@@ -87,7 +87,10 @@ def test_killed_captioning_goes_on_and_ends_as_an_undisturbed_one(pictures: Path
         lines.append(journal.read_text().splitlines())
     assert [len(entries) for entries in lines] == [3, 5, 6]
     assert lines[1][:3] == lines[0] and lines[2][:5] == lines[1]
-    assert caption_set(pictures, str(model), **SETTINGS, out=out) == (out, True)
+    steps = []
+    assert caption_set(pictures, str(model), **{**SETTINGS, 'batch': 2}, out=out,
+                       progress=lambda task, done, total: steps.append((done, total))) == (out, True)
+    assert steps == [(0, 1), (1, 1)]
     whole, _ = caption_set(pictures, str(model), **SETTINGS, out=pictures.with_name('whole.lmdb'))
     assert content(out) == content(whole)
     assert not journal.parent.exists()
@@ -125,6 +128,16 @@ def test_captions_depend_on_picture_and_prompt_and_not_on_the_batch(model: Path)
     assert other.describe(pictures[:1]) != together[:1]
     shorter = Captioner.from_pretrained('--model', str(model), 'What is this?', 2)
     assert all(len(short) < len(long) for short, long in zip(shorter.describe(pictures), together))
+
+
+def test_a_model_without_a_chat_template_goes_on_from_the_prompt_and_does_not_repeat_it(tmp_path) -> None:
+    tiny_blip(tmp_path)
+    photograph, seen = data.astronaut(), []
+    pictures = [photograph[:64, :96], photograph[200:300, 100:200]]
+    for prompt in ('A photo of', 'Night and'):
+        captioner = Captioner.from_pretrained('--model', str(tmp_path), prompt, 8)
+        seen += captioner.describe(pictures)
+    assert len(set(seen)) == 4 and all(0 < len(caption) <= 8 for caption in seen)
 
 
 def test_shards_join_to_what_one_process_makes(pictures: Path, model: Path) -> None:

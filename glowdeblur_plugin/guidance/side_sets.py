@@ -21,7 +21,7 @@ def write_side_set(out: Path, manifest: Manifest, source: Path, keys: Sequence[s
 
     An interrupted run goes on where it was when it is started again with the same manifest. A batch that was written in part is
     made again as a whole, because a model's rounding may depend on what else is in it: with the same `batch` the result is that
-    of an undisturbed run, and with another one only so much is lost.
+    of an undisturbed run. With another `batch`, too, all that is written stays.
 
     Args:
         manifest: of `out`; its count is not read.

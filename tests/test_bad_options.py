@@ -7,6 +7,8 @@ from toy_run import Options, Runs, write_options
 
 BASICSR_MODEL = {'model_type': 'SRModel', 'scale': 1}
 
+GLOWDEBLUR = {'model_type': 'GLOWDeblurModel', 'network_g': {'type': 'GLOWDeblur', 'semantic': 'cache'}}
+
 CHANGES = {
     'unknown key of the file': ({'nmae': 1}, "option file: unknown key 'nmae'; did you mean 'name'?"),
     'unknown section': ({'pathes': {}}, "option file: unknown key 'pathes'; did you mean 'path'?"),
@@ -23,6 +25,13 @@ CHANGES = {
                        "val:metrics:psnr:type: no metric has the name 'calculate_psn'; did you mean 'calculate_psnr'?"),
     'key of a network': ({'network_g__widht': 8}, "network_g: unknown key 'widht'; did you mean 'width'?"),
     'type in a network': ({'network_g__width': 'wide'}, "network_g:width: expected a whole number, found 'wide'"),
+    'where texts come from': (
+        {'network_g': {'type': 'GLOWDeblur', 'semantic': 'cahce'}}, "network_g:semantic: 'cahce' is not one of none, cache, live"),
+    'length of texts': ({'network_g': {'type': 'GLOWDeblur', 'text_length': 0}},
+                        'network_g:text_length: 0 is out of range, must be at least 1'),
+    'dropped captions': (
+        {**GLOWDEBLUR, 'train__caption_drop': 2}, 'train:caption_drop: 2 is out of range, must be from 0 to 1'),
+    'guidance on a text': ({**GLOWDEBLUR, 'val__guidance': -1}, 'val:guidance: -1 is out of range, must be at least 0'),
     'key of a loss': (
         {'train__pixel_opt': {'type': 'L1Loss', 'loss_wieght': 1}},
         "train:pixel_opt: unknown key 'loss_wieght'; did you mean 'loss_weight'?"),

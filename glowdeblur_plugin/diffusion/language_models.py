@@ -3,10 +3,12 @@
 from types import ModuleType
 from typing import Any
 
+from safetensors import SafetensorError
+
 from glowdeblur_plugin.diffusion.pretrained import shapes_only, split_source
 from glowdeblur_plugin.errors import UserError
 
-REFUSED = (OSError, ValueError, RuntimeError, KeyError, ImportError)
+REFUSED = (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError)
 
 
 def require_transformers(option: str) -> ModuleType:
@@ -48,12 +50,12 @@ def load_language_model(option: str, kind: str, source: str) -> Any:
 
 
 def load_processor(option: str, kind: str, source: str, model: Any) -> Any:
-    """The tokenizer or processor of `model`, of transformers' auto class `kind`.
+    """The tokenizer or processor of `model`, of transformers' auto class `kind`; the model's config need not lie beside it.
 
     Raises:
         UserError: none is there (transformers alone would make one without words), or transformers is missing.
     """
-    processor = _load(option, kind, source)
+    processor = _load(option, kind, source, config=model.config)
     words, known = len(getattr(processor, 'tokenizer', processor)), model.config.get_text_config().vocab_size
     if 2 * words < known:
         raise UserError(f'{option}: no tokenizer of this model in {source!r}: it has {words} tokens, the model {known}')

@@ -1,6 +1,7 @@
 """The text encoder against diffusers' SANA pipeline, and what is refused."""
 
 import hashlib
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,33 @@ def test_without_transformers_the_extra_is_named(folder: Path, monkeypatch: pyte
         GLOWDeblur('nano', semantic='live', text_encoder=str(folder))
 
 
+def test_a_pipeline_in_the_hubs_cache_gives_encoder_and_tokenizer(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit, repository = 40 * 'a', tmp_path / 'models--org--sana'
+    decoder, _ = tiny_gemma(repository / 'snapshots' / commit, separate=True)
+    (repository / 'refs').mkdir()
+    (repository / 'refs' / 'main').write_text(commit)
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_CACHE', str(tmp_path))
+    monkeypatch.setattr('huggingface_hub.constants.HF_HUB_OFFLINE', True)
+    encoder = TextEncoder.from_pretrained('--model', 'org/sana/text_encoder', 40)
+    assert torch.equal(encoder.decoder.embed_tokens.weight, decoder.embed_tokens.weight)
+    assert encoder.encode(['night'])[1].sum() == 1 + len('night')
+    folder = repository / 'snapshots' / commit / 'text_encoder'
+    assert encoder_reference('org/sana/text_encoder').sha256 == encoder_reference(str(folder)).sha256
+
+
+def test_split_weights_load_and_have_one_hash(tmp_path) -> None:
+    decoder, _ = tiny_gemma(tmp_path, separate=True)
+    folder = tmp_path / 'text_encoder'
+    (folder / 'model.safetensors').unlink()
+    decoder.save_pretrained(folder, max_shard_size='20KB')
+    shards = sorted(folder.glob('*.safetensors'))
+    assert len(shards) > 1
+    whole = hashlib.sha256(b''.join(shard.read_bytes() for shard in shards)).hexdigest()
+    assert encoder_reference(str(folder)).sha256 == whole
+    encoder = TextEncoder.from_pretrained('--model', str(folder), 40)
+    assert torch.equal(encoder.decoder.norm.weight, decoder.norm.weight)
+
+
 @pytest.mark.parametrize('arguments, message', [
     ({'semantic': 'live'}, 'network_g:text_encoder: semantic: live needs'),
     ({'text_encoder': 'somewhere'}, 'network_g:text_encoder: is read with semantic: live only, found semantic: none'),
@@ -111,11 +139,23 @@ def _without_tokenizer(folder: Path) -> None:
         file.unlink()
 
 
+def _cut(folder: Path) -> None:
+    weights = folder / 'model.safetensors'
+    weights.write_bytes(weights.read_bytes()[:1000])
+
+
+def _with_another_config(folder: Path) -> None:
+    config = json.loads((folder / 'config.json').read_text())
+    (folder / 'config.json').write_text(json.dumps({**config, 'hidden_size': 64}))
+
+
 @pytest.mark.parametrize('spoil, message', [
     (_without_a_weight, '1 missing, such as model.layers.0.mlp.up_proj.weight'),
     (lambda folder: (folder / 'model.safetensors').unlink(), 'no ModelForCausalLM in'),
+    (_cut, 'no ModelForCausalLM in'),
+    (_with_another_config, 'no ModelForCausalLM in .*mismatched'),
     (_without_tokenizer, 'no tokenizer of this model in .*: it has 5 tokens, the model 259'),
-], ids=['weight', 'weights', 'tokenizer'])
+], ids=['weight', 'weights', 'end of the weights', 'shapes', 'tokenizer'])
 def test_incomplete_folders_are_named(tmp_path, spoil: Any, message: str) -> None:
     tiny_gemma(tmp_path)
     spoil(tmp_path)

@@ -67,6 +67,17 @@ def check_accumulation(opt: Section) -> None:
                             'both count micro-batches')
 
 
+def check_sharding(opt: Section, launcher: str) -> None:
+    """Check that there are processes to share the weights out over.
+
+    Raises:
+        UserError: `train:sharding: fsdp` without a launcher.
+    """
+    if launcher == 'none' and is_ours(opt) and opt['train'].get('sharding') == 'fsdp':
+        raise UserError('train:sharding: fsdp shares the weights out over several processes, and without --launcher there is one; '
+                        'start it with `torchrun --nproc_per_node 2 basicsr/train.py -opt ... --launcher pytorch`, or set none')
+
+
 def check_data_paths(opt: Section) -> None:
     """Check that the data is there.
 

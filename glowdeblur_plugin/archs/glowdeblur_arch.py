@@ -16,6 +16,7 @@ from glowdeblur_plugin.archs.linear_attention import use_float32_sums
 from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
 from glowdeblur_plugin.archs.picture_parts import (FULL_PARTS, NANO_PARTS, build_prereconstruction, feature_shape,
                                                    picture_and_features)
+from glowdeblur_plugin.archs.recomputation import recompute_blocks
 from glowdeblur_plugin.archs.sana_backbone import EMBEDDED_GUIDANCE, build_backbone, time_arguments, widen_input
 from glowdeblur_plugin.archs.text_condition import SemanticName, build_text_encoder, fill_absent
 from glowdeblur_plugin.diffusion.autoencoder_codec import AutoencoderCodec
@@ -109,6 +110,24 @@ class GLOWDeblur(nn.Module):
     def latent_channels(self) -> int:
         """Channels C of the latent."""
         return self.codec.held.latent_channels
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The backbone's blocks, which hold most weights; sharded training gathers them one by one."""
+        return list(self.backbone.transformer_blocks)
+
+    def enable_gradient_checkpointing(self) -> int:
+        """Compute the activations of the backbone, the pre-reconstruction, the alignment and the frozen encoder again in the
+        backward pass, block by block; those of the motion estimator, on a quarter of the resolution, are kept.
+
+        Returns:
+            The number of blocks.
+        """
+        self.backbone.enable_gradient_checkpointing()
+        parts = [self.prereconstruction, self.alignment]
+        if isinstance(self.codec.held, AutoencoderCodec):
+            parts.append(self.codec.held.autoencoder.encoder)
+        return len(self.blocks) + sum(recompute_blocks(part) for part in parts)
 
     @property
     def compression(self) -> int:

@@ -36,6 +36,8 @@ def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any]
     apply_changes(opt, arguments.force_yml or [])
     opt['path'] = opt.get('path') or {}
     checks.check_options(opt, is_train)
+    if is_train:
+        checks.check_sharding(opt, arguments.launcher)
     if opt.get('val') is None:
         opt.pop('val', None)  # with --debug, BasicSR writes into a section that is there
     set_gpus(opt, arguments.launcher)

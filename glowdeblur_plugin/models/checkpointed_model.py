@@ -13,6 +13,7 @@ from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models import checkpoints
 from glowdeblur_plugin.models.frozen_parts import check_frozen, describe_frozen
 from glowdeblur_plugin.models.options import DeblurTrainOptions
+from glowdeblur_plugin.models.sharding import gather_state, shard_optimizer_state
 
 
 class CheckpointedModel(BaseModel):
@@ -54,9 +55,10 @@ class CheckpointedModel(BaseModel):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """Take back what `extra_state` gave."""
 
-    @master_only
     def save(self, epoch: int, current_iter: int) -> None:
         """Write the networks and then the training state of `current_iter`, and prune old ones; -1 is BasicSR's end of training.
+
+        Every process must call it: rank 0 gathers what is sharded, in its CPU memory, and writes.
 
         At the end `net_g_latest.*` is written, and the checkpoint of the last iteration where there is none yet.
         BasicSR saves before it validates: the best means of a state do not know the validation of its own iteration.
@@ -67,23 +69,28 @@ class CheckpointedModel(BaseModel):
         if self.grad_norm is not None and not torch.isfinite(self.grad_norm):
             raise UserError(f'iteration {self.iteration}: the gradient is not finite, the weights are lost and are not saved; '
                             'lower train:optim_g:lr and go on with --auto_resume')
+        weights = {'params': gather_state(self.bare_net.state_dict())}
+        if self.net_g_ema is not None:
+            weights['params_ema'] = gather_state(self.net_g_ema.state_dict())
+        self._write(weights, gather_state(self.optimizer_g.state_dict()), epoch, current_iter)
+
+    @master_only
+    def _write(self, weights: dict[str, dict[str, torch.Tensor]], optimizer: dict[str, Any], epoch: int,
+               current_iter: int) -> None:
         states = Path(self.opt['path']['training_states'])
         if current_iter == -1:
-            self._save_network('latest')
+            self._write_network('latest', weights)
             epoch = max(self.iteration - 1, 0) // self.opt['run']['iterations_per_epoch']
             if (states / f'{self.iteration}.state').exists():
                 return
-        self._save_network(str(self.iteration))
-        state = {'epoch': epoch, 'iter': self.iteration, 'optimizers': [self.optimizer_g.state_dict()], 'schedulers': [],
+        self._write_network(str(self.iteration), weights)
+        state = {'epoch': epoch, 'iter': self.iteration, 'optimizers': [optimizer], 'schedulers': [],
                  'run': self.opt['run'], 'best': self.best_metric_results, 'extra': self.extra_state()}
         checkpoints.write_whole(states / f'{self.iteration}.state', lambda path: torch.save(state, path))
         if self.train_options.keep_checkpoints is not None:
             checkpoints.prune(Path(self.opt['path']['models']), states, self.iteration, self.train_options.keep_checkpoints)
 
-    def _save_network(self, label: str) -> None:
-        weights = {'params': self.bare_net.state_dict()}
-        if self.net_g_ema is not None:
-            weights['params_ema'] = self.net_g_ema.state_dict()
+    def _write_network(self, label: str, weights: dict[str, dict[str, torch.Tensor]]) -> None:
         config = {'model_type': self.opt['model_type'], 'network_g': self.opt['network_g'], 'iteration': self.iteration,
                   'weights': list(weights)[-1], 'glowdeblur_plugin': __version__}
         checkpoints.save_network_files(Path(self.opt['path']['models']), f'net_g_{label}', weights, config,
@@ -97,13 +104,14 @@ class CheckpointedModel(BaseModel):
         """
         groups = self.optimizer_g.param_groups
         settings = [{key: value for key, value in group.items() if key != 'params'} for group in groups]
+        saved = resume_state['optimizers'][0]
         try:
-            self.optimizer_g.load_state_dict(resume_state['optimizers'][0])
+            saved = {**saved, 'param_groups': [{**group, **own}
+                                               for group, own in zip(saved['param_groups'], settings, strict=True)]}
+            self.optimizer_g.load_state_dict(shard_optimizer_state(saved, self.optimizer_g))
         except (KeyError, IndexError, ValueError) as error:
             state = self.opt['path'].get('resume_state')
             raise UserError(f"training state '{state}' does not fit this network: {error}") from error
-        for group, own in zip(self.optimizer_g.param_groups, settings):
-            group.update(own)
         self.iteration = resume_state['iter']
         self.best_metric_results = resume_state.get('best', {})
         self.load_extra_state(resume_state.get('extra', {}))

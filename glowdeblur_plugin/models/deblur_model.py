@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import torch
 from basicsr.archs import build_network
 from basicsr.losses import build_loss
 from basicsr.utils import get_root_logger
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
+from glowdeblur_plugin.archs.recomputation import recompute_blocks
 from glowdeblur_plugin.data.dataset_base import to_unit_range
 from glowdeblur_plugin.data.simulate.torch_render import render_into
 from glowdeblur_plugin.errors import UserError
@@ -23,6 +25,7 @@ from glowdeblur_plugin.models.ema import WeightAverage
 from glowdeblur_plugin.models.guard import LossGuard
 from glowdeblur_plugin.models.options import DeblurTrainOptions, DeblurValOptions
 from glowdeblur_plugin.models.schedule import warmup_cosine
+from glowdeblur_plugin.models.sharding import UnshardedCopy, broadcast_buffers, shard, unsharded
 from glowdeblur_plugin.models.seeds import picture_generator, step_generator
 from glowdeblur_plugin.models.training_log import RunningMeans, domain_shares
 from glowdeblur_plugin.models.validation import (PictureResult, Row, evaluate_dataset, log_means, mean_scalars, picture_metrics,
@@ -63,21 +66,42 @@ class DeblurModel(CheckpointedModel):
         self.net_g_ema = None
         self.best_metric_results = {}
         self._validated: dict[str, int] = {}
+        self._gathered: nn.Module | None = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = self.build_option('network_g', build_network, opt['network_g'])
         self.prepare_network(network)
         self.load_pretrained_parts(network)
         self.load_pretrained(network, 'params' if self.resumed else opt['path'].get('param_key_g', 'params'))
+        if self.is_train:
+            self._prepare_training(network)
         self.net_g = self.model_to_device(network)
         if self.is_train:
             self.init_training_settings()
 
+    def _prepare_training(self, network: nn.Module) -> None:
+        """What takes the network as it was built, before it is shared out: the copies of it and gradient checkpointing."""
+        options = self.train_options
+        if options.ema_decay > 0:
+            self.net_g_ema = deepcopy(network).requires_grad_(False).eval()
+            if self.resumed:
+                self.load_pretrained(self.net_g_ema, 'params_ema')
+        if options.sharding == 'fsdp':
+            self._unsharded_copy = UnshardedCopy(network)
+        if options.gradient_checkpointing:
+            enable = getattr(network, 'enable_gradient_checkpointing', partial(recompute_blocks, network))
+            if not enable():
+                raise UserError(f'train:gradient_checkpointing: {type(network).__name__} has no blocks whose activations could be '
+                                'computed again; leave it out')
+
     def model_to_device(self, net: nn.Module) -> nn.Module:
-        """Move `net` to the device, and in distributed training wrap it (gloo on the CPU or NCCL)."""
-        net = net.to(self.device)
+        """Move `net` to the device, and in distributed training wrap or shard it (gloo on the CPU or NCCL)."""
         trained = sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
         get_root_logger().info(f'Network {type(net).__name__}: {trained:,} trained parameters on {self.device}')
+        if self.sharded:
+            shard(net, self.device)
+            return net
+        net = net.to(self.device)
         if not (self.opt['dist'] and self.is_train):
             return net
         devices = None if self.device.type == 'cpu' else [torch.cuda.current_device()]
@@ -98,13 +122,13 @@ class DeblurModel(CheckpointedModel):
         self.log = RunningMeans(self.device)
         self.mixture_parts = list(self.opt['datasets']['train'].get('parts', ()))
         self.grad_norm = None
-        if self.train_options.ema_decay > 0:
-            self.net_g_ema = deepcopy(self.bare_net).requires_grad_(False).eval()
-            if self.resumed:
-                self.load_pretrained(self.net_g_ema, 'params_ema')
+        if self.net_g_ema is not None:
+            move = shard if self.sharded else nn.Module.to
+            move(self.net_g_ema, self.device)
             self._average = WeightAverage(self.bare_net, self.net_g_ema, self.train_options.ema_decay)
         settings = self.train_options.optim_g
-        self.optimizer_g = torch.optim.AdamW(self.parameter_groups(), settings.lr, settings.betas,
+        fused = self.device.type == 'cuda' if settings.fused is None else settings.fused
+        self.optimizer_g = torch.optim.AdamW(self.parameter_groups(), settings.lr, settings.betas, fused=fused,
                                              weight_decay=settings.weight_decay)
         self.optimizers = [self.optimizer_g]
         self._peak_rates = [group['lr'] for group in self.optimizer_g.param_groups]
@@ -183,6 +207,11 @@ class DeblurModel(CheckpointedModel):
         return sum(value for name, value in losses.items() if name.startswith('l_'))
 
     @property
+    def sharded(self) -> bool:
+        """Whether each process keeps a share of the weights alone."""
+        return self.is_train and self.train_options.sharding == 'fsdp'
+
+    @property
     def finished(self) -> bool:
         """Whether the training run has done all its iterations."""
         return self.iteration >= self.train_options.total_iter
@@ -193,7 +222,13 @@ class DeblurModel(CheckpointedModel):
         return self.is_train and self.device.type == 'cuda' and self.train_options.precision == 'bf16'
 
     def evaluation_network(self) -> nn.Module:
-        """The network that validation and test use: the moving average where there is one; it has no distributed wrapper."""
+        """The network that validation and test use: the moving average where there is one; it has no distributed wrapper.
+
+        In a sharded run there is one during a validation only, gathered before it: ranks restore different numbers of pictures,
+        and what they do meanwhile must not wait for each other.
+        """
+        if self._gathered is not None:
+            return self._gathered
         return self.bare_net if self.net_g_ema is None else self.net_g_ema
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
@@ -219,8 +254,10 @@ class DeblurModel(CheckpointedModel):
         stepping = current_iter % options.accumulate == 0
         if (current_iter - 1) % options.accumulate == 0:
             self.optimizer_g.zero_grad(set_to_none=True)
+            if self.sharded:
+                broadcast_buffers(self.net_g)
         generator = step_generator(self.seed, current_iter, self.rank)
-        with self.net_g.no_sync() if self.opt['dist'] and not stepping else nullcontext():
+        with nullcontext() if stepping or not isinstance(self.net_g, DistributedDataParallel) else self.net_g.no_sync():
             with torch.autocast(self.device.type, torch.bfloat16, enabled=options.precision == 'bf16'):
                 losses = self.compute_losses(generator, current_iter)
             total = self.total_loss(losses)
@@ -237,7 +274,8 @@ class DeblurModel(CheckpointedModel):
 
     def _step(self, step: int) -> None:
         parameters = [parameter for group in self.optimizer_g.param_groups for parameter in group['params']]
-        self.grad_norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        self.grad_norm = unsharded(nn.utils.get_total_norm(gradients))
         if self.train_options.grad_clip is not None:
             nn.utils.clip_grads_with_norm_(parameters, self.train_options.grad_clip, self.grad_norm)
         self.log.add({'grad_norm': self.grad_norm})
@@ -271,6 +309,8 @@ class DeblurModel(CheckpointedModel):
             if self._validated.get(name) == current_iter:
                 return
             self._validated[name] = current_iter
+        if self.sharded:
+            self._gathered = self._unsharded_copy.gather(self.evaluation_network(), self.device)
         net = self.evaluation_network()
         was_training = net.training
 
@@ -288,13 +328,13 @@ class DeblurModel(CheckpointedModel):
             return {'path': path, **{mark + key: value for key, value in scalars.items()}}
 
         if self.opt['dist']:
-            for buffer in net.buffers():  # each rank has observed its own batches
-                distributed.broadcast(buffer, 0)
+            broadcast_buffers(net)  # each rank has observed its own batches
         net.eval()
         try:
             rows = evaluate_dataset(dataloader.dataset, name, evaluate, self.rank, self.world_size)
         finally:
             net.train(was_training)
+            self._gathered = None
         self.metric_results = mean_scalars(rows)
         best = self.best_metric_results.setdefault(name, {})
         if self.is_train:

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from glowdeblur_plugin.models.sharding import local_shards
+
 
 def decay_at(step: int, decay: float) -> float:
     """Decay of the update after optimizer step `step` (1, 2, ...): min(decay, (1 + n) / (10 + n)) with n = step - 1 updates done.
@@ -19,7 +21,7 @@ class WeightAverage:
 
     Args:
         source: the network that is trained, not wrapped.
-        average: a deep copy of it.
+        average: a deep copy of it; where `source` is sharded, sharded alike, and each process updates its part.
         decay: see `decay_at`.
     """
 
@@ -38,7 +40,7 @@ class WeightAverage:
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after optimizer step `step`: average <- d average + (1 - d) source, d = decay_at(step)."""
-        averages, values = zip(*self._averaged)
+        averages, values = (local_shards(tensors) for tensors in zip(*self._averaged))
         torch._foreach_lerp_(averages, values, 1 - decay_at(step, self.decay))
         for target, value in self._copied:
             target.copy_(value)

@@ -10,12 +10,19 @@ BELOW_ONE = 0.999999
 
 @dataclass(kw_only=True)
 class OptimizerOptions:
-    """`train:optim_g`: AdamW with the learning rate at its peak and the decoupled weight decay."""
+    """`train:optim_g`: AdamW with the learning rate at its peak and the decoupled weight decay.
+
+    Attributes:
+        fused: one kernel for the whole step instead of one for each operation, equal up to rounding. None: on CUDA, where the
+            plain step is slower and for a moment needs memory as large as the weights; not on the CPU, where a result should not
+            depend on which processor's vector instructions are there.
+    """
 
     type: Literal['AdamW'] = 'AdamW'
     lr: Annotated[float, Between(0)]
     weight_decay: Annotated[float, Between(0)] = 0.0
     betas: Annotated[tuple[float, float], Between(0, BELOW_ONE)] = (0.9, 0.999)
+    fused: bool | None = None
 
 
 @dataclass(kw_only=True)
@@ -44,6 +51,11 @@ class DeblurTrainOptions:
         ema_decay: decay of the weights' moving average at each step, 0 for none.
         grad_clip: largest norm of the whole gradient, None for no clipping.
         keep_checkpoints: how many of the newest pairs of net and state stay, None for all.
+        gradient_checkpointing: compute the activations of the network's blocks again in the backward pass instead of keeping
+            them: less memory for about a third more time.
+        sharding: what each process of a distributed run keeps. `none`: everything (DistributedDataParallel). `fsdp`: its share of
+            weights, gradients, moments and moving average (PyTorch's FSDP2), so 20 bytes a parameter over all processes
+            together; a validation gathers the whole network on each. Checkpoints are the same files either way.
     """
 
     total_iter: Annotated[int, Between(1)]
@@ -54,3 +66,5 @@ class DeblurTrainOptions:
     ema_decay: Annotated[float, Between(0, BELOW_ONE)] = 0.0
     grad_clip: Annotated[float, Between(1e-12)] | None = None
     keep_checkpoints: Annotated[int, Between(1)] | None = 3
+    gradient_checkpointing: bool = False
+    sharding: Literal['none', 'fsdp'] = 'none'

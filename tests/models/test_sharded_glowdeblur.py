@@ -1,50 +1,100 @@
-"""GLOWDeblurModel on two gloo processes with pairs, which know no motion."""
+"""GLOWDeblurModel on two gloo processes with pairs, which know no motion: whole weights on each (DDP) and sharded ones (FSDP2)."""
 
 import os
 import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import distributed, multiprocessing
 
 from glowdeblur_plugin.data.paired_lmdb_dataset import PairedLMDBDataset
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
+from glowdeblur_plugin.models.sharding import unsharded
 from glowdeblur_plugin.register import register
 from toy_model import same, toy_options, train
 
-ITERATIONS = 4
+ITERATIONS = 6
+RATE = 0.001
+RUNS = {
+    'whole': {},
+    'sharded': {'sharding': 'fsdp'},
+    'sharded, recomputed': {'sharding': 'fsdp', 'gradient_checkpointing': True},
+}
+
+
+def _run(folder: str, rank: int, batches: list[dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
+    """Train on the rank's own batches, first without and then with the flow."""
+    common = dict(total_iter=ITERATIONS, warmup_phase_share=0.34, optim_g={'lr': RATE}, scheduler={'final_lr_ratio': 1.0},
+                  accumulate=2, ema_decay=0.5, grad_clip=0.5)
+    options = toy_options(Path(folder), **{**common, **settings})
+    options |= {'model_type': 'GLOWDeblurModel', 'network_g': {'type': 'GLOWDeblur', 'target': 'around'}, 'dist': True,
+                'rank': rank, 'world_size': 2}
+    model = GLOWDeblurModel(options)
+    start = {name: unsharded(value).detach().clone() for name, value in model.bare_net.named_parameters()}
+    logs = []
+    for batch in batches:
+        train(model, batch)
+        logs.append(model.get_current_log())
+    weights, average = ({name: unsharded(value).detach().clone() for name, value in network.state_dict().items()}
+                        for network in (model.bare_net, model.net_g_ema))
+    return {'weights': weights, 'average': average, 'moved': [name for name in start if not torch.equal(start[name], weights[name])],
+            'logs': logs}
 
 
 def _rank(rank: int, port: int, folder: str, pairs: str) -> None:
-    """Train on crops of the rank's own pairs, first without and then with the flow."""
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
     register()
     torch.set_num_threads(1)
     distributed.init_process_group('gloo', rank=rank, world_size=2)
-    options = toy_options(Path(folder), total_iter=ITERATIONS, warmup_phase_share=0.5, optim_g={'lr': 0.001},
-                          scheduler={'final_lr_ratio': 1.0})
-    options |= {'model_type': 'GLOWDeblurModel', 'network_g': {'type': 'GLOWDeblur', 'target': 'around'}, 'dist': True,
-                'rank': rank, 'world_size': 2}
-    model = GLOWDeblurModel(options)
     roots = {f'dataroot_{side}': str(Path(pairs) / side) for side in ('lq', 'gt')}
     data = PairedLMDBDataset({'name': 'pairs', 'phase': 'train', 'gt_size': 16, 'seed': rank, **roots})
-    start = {name: value.detach().clone() for name, value in model.bare_net.named_parameters()}
-    train(model, *(torch.utils.data.default_collate([data[draw], data[draw + 1]]) for draw in range(ITERATIONS)))
-    end = dict(model.bare_net.named_parameters())
-    moved = [name for name in start if not torch.equal(start[name], end[name])]
-    torch.save({'parameters': {name: value.detach() for name, value in end.items()}, 'moved': moved,
-                'log': model.get_current_log()}, Path(folder) / f'rank{rank}.pt')
+    batches = [torch.utils.data.default_collate([data[draw], data[draw + 1]]) for draw in range(ITERATIONS)]
+    results = {name: _run(folder, rank, batches, settings) for name, settings in RUNS.items()}
+    torch.save(results, Path(folder) / f'rank{rank}.pt')
     distributed.destroy_process_group()
 
 
-def test_pairs_without_motion_train_all_but_the_estimator(tmp_path: Path, pairs: Path) -> None:
+@pytest.fixture(scope='module')
+def ranks(tmp_path_factory: pytest.TempPathFactory, pairs: Path) -> list[dict[str, dict[str, Any]]]:
+    """What each rank found, by run."""
+    folder = tmp_path_factory.mktemp('ranks')
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    multiprocessing.spawn(_rank, (port, str(tmp_path), str(pairs)), nprocs=2)
-    ranks: list[dict[str, Any]] = [torch.load(tmp_path / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
-    assert same(ranks[0]['parameters'], ranks[1]['parameters'])
-    parts = {name.split('.')[0] for name in ranks[0]['moved']}
+    multiprocessing.spawn(_rank, (port, str(folder), str(pairs)), nprocs=2)
+    return [torch.load(folder / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
+
+
+def test_processes_agree(ranks: list[dict[str, dict[str, Any]]]) -> None:
+    for name in RUNS:
+        assert ranks[0][name]['logs'] == ranks[1][name]['logs']
+        weights = [{key: value for key, value in rank[name]['weights'].items() if not key.startswith('target.')} for rank in ranks]
+        assert same(*weights)
+
+
+@pytest.mark.parametrize('name', ['whole', 'sharded'])
+def test_pairs_without_motion_train_all_but_the_estimator(ranks: list[dict[str, dict[str, Any]]], name: str) -> None:
+    parts = {moved.split('.')[0] for moved in ranks[0][name]['moved']}
     assert parts == {'prereconstruction', 'alignment', 'backbone', 'null_text'}
-    assert ranks[0]['log']['l_motion'] == 0 and ranks[0]['log']['l_flow'] > 0
+    last = ranks[0][name]['logs'][-1]
+    assert last['l_motion'] == 0 and last['l_flow'] > 0
+
+
+def test_sharded_training_equals_ddp(ranks: list[dict[str, dict[str, Any]]]) -> None:
+    """Up to the order in which the gradients of accumulated micro-batches and their norm are summed."""
+    whole, sharded = ranks[0]['whole'], ranks[0]['sharded']
+    norms = [log['grad_norm'] for log in whole['logs'] if 'grad_norm' in log]
+    assert len(norms) == ITERATIONS // 2 and min(norms) > 0.5
+    for expected, found in zip(whole['logs'], sharded['logs'], strict=True):
+        assert found == pytest.approx(expected, rel=1e-6)
+    for part in ('weights', 'average'):
+        assert sharded[part].keys() == whole[part].keys()
+        for key, value in whole[part].items():
+            torch.testing.assert_close(sharded[part][key], value, rtol=1e-6, atol=0.01 * RATE)
+
+
+def test_recomputing_sharded_blocks_changes_nothing(ranks: list[dict[str, dict[str, Any]]]) -> None:
+    sharded, recomputed = ranks[0]['sharded'], ranks[0]['sharded, recomputed']
+    assert recomputed['logs'] == sharded['logs'] and same(recomputed['weights'], sharded['weights'])

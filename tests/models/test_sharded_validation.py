@@ -1,4 +1,4 @@
-"""Two gloo processes on the CPU against one: validation, gradients, checkpoints and the guard."""
+"""Two gloo processes on the CPU against one: validation, gradients, checkpoints and the guard, with whole and sharded weights."""
 
 import os
 import socket
@@ -11,7 +11,8 @@ from torch import distributed, multiprocessing
 from torch.utils.data import DataLoader
 
 from glowdeblur_plugin.errors import UserError
-from toy_model import ToyModel, ToyPictures, same, toy_batch, toy_options, train
+from glowdeblur_plugin.models.sharding import local_shards, unsharded
+from toy_model import ToyModel, ToyNet, ToyPictures, same, toy_batch, toy_options, train
 
 COUNTS = (5, 2, 1)
 TRAIN = {'total_iter': 6, 'accumulate': 2, 'ema_decay': 0.5, 'grad_clip': 0.1}
@@ -26,11 +27,14 @@ def _outcome(model: ToyModel) -> dict[str, Any]:
     return {'validation': results, 'rows': getattr(model, 'rows', []), 'best': model.best_metric_results}
 
 
-def _rank(rank: int, port: int, folder: str) -> None:
+def _rank(rank: int, port: int, folder: str, sharding: str) -> None:
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
     torch.set_num_threads(1)
     distributed.init_process_group('gloo', rank=rank, world_size=2)
-    options = {**toy_options(Path(folder), **TRAIN), 'dist': True, 'rank': rank, 'world_size': 2}
+    settings = {**TRAIN, 'sharding': sharding}
+    if sharding == 'fsdp':  # as on CUDA
+        settings['optim_g'] = {'type': 'AdamW', 'lr': 0.01, 'weight_decay': 0.1, 'fused': True}
+    options = {**toy_options(Path(folder), **settings), 'dist': True, 'rank': rank, 'world_size': 2}
     model = ToyModel(options)
     train(model, toy_batch(rank), toy_batch(2 + rank), toy_batch(4 + rank), toy_batch(6 + rank))
     log = model.get_current_log()
@@ -43,21 +47,23 @@ def _rank(rank: int, port: int, folder: str) -> None:
         message = ''
     except UserError as error:
         message = str(error)
-    outcome |= {'log': log, 'message': message, 'net': model.bare_net.state_dict(), 'ema': model.net_g_ema.state_dict(),
-                'training': model.net_g.training}
+    net, ema = ({name: unsharded(value) for name, value in network.state_dict().items()}
+                for network in (model.bare_net, model.net_g_ema))
+    outcome |= {'log': log, 'message': message, 'net': net, 'ema': ema, 'training': model.net_g.training,
+                'kept': sum(local.numel() for local in local_shards(model.bare_net.parameters()))}
     torch.save(outcome, Path(folder) / f'rank{rank}.pt')
     distributed.destroy_process_group()
 
 
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory) -> Path:
+@pytest.fixture(scope='module', params=['none', 'fsdp'])
+def folder(request, tmp_path_factory) -> Path:
     """Where two ranks have worked, each leaving `rank<r>.pt`."""
     folder = tmp_path_factory.mktemp('ranks')
     toy_options(folder)
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]
-    multiprocessing.spawn(_rank, (port, str(folder)), nprocs=2)
+    multiprocessing.spawn(_rank, (port, str(folder), request.param), nprocs=2)
     return folder
 
 
@@ -128,3 +134,9 @@ def test_one_bad_rank_stops_all_with_its_samples(ranks: list[dict[str, Any]]) ->
 def test_the_checkpoint_is_one_process_readable(folder: Path, alone: tuple[ToyModel, dict[str, Any]]) -> None:
     assert same(torch.load(folder / 'models' / 'net_g_4.pth', weights_only=True)['params'], alone[0].net_g.state_dict())
     assert {path.name for path in (folder / 'training_states').iterdir()} == {'4.state'}
+
+
+def test_sharded_weights_are_kept_once_over_all_processes(request, ranks: list[dict[str, Any]]) -> None:
+    whole = sum(value.numel() for value in ToyNet().parameters())
+    kept = [rank['kept'] for rank in ranks]
+    assert kept == [whole, whole] if request.node.callspec.params['folder'] == 'none' else sum(kept) == whole and min(kept) > 0

@@ -146,16 +146,19 @@ def test_a_mixture_on_another_schedule_is_refused(runs: Runs, mixture_options: O
     assert codes == [2] and any(line.startswith('error: resume: ') and named in line for line in text.splitlines()), text
 
 
-def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: Options, tmp_path: Path) -> None:
+@pytest.mark.parametrize('sharding', ['none', 'fsdp'])
+def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: Options, tmp_path: Path, sharding: str) -> None:
+    """Nine pictures to validate: one process restores five, the other four."""
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     for root in (whole, killed):
         root.mkdir()
-        write_options(root / 'o.yml', glowdeblur_options)
-    runs.train(whole, whole / 'o.yml', ranks=2)
+        write_options(root / 'o.yml', glowdeblur_options, train__total_iter=12, train__sharding=sharding)
+    text = runs.train(whole, whole / 'o.yml', ranks=2)
+    assert text.count('Validation whole\n') == 1
     codes, _ = runs.start(killed, killed / 'o.yml', ranks=2, kill_at=9)
     assert codes[0] == KILLED
     runs.train(killed, killed / 'o.yml', '--auto_resume', ranks=2)
-    assert same(weights(killed), weights(whole))
+    assert same(weights(killed, 12), weights(whole, 12))
 
 
 @pytest.mark.parametrize(('change', 'named'), [

@@ -12,10 +12,11 @@ from torch.utils.data import DataLoader
 
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.sharding import local_shards, unsharded
-from toy_model import ToyModel, ToyNet, ToyPictures, same, toy_batch, toy_options, train
+from toy_model import ToyModel, ToyNet, ToyPictures, resume, same, toy_batch, toy_options, train
 
 COUNTS = (5, 2, 1)
 TRAIN = {'total_iter': 6, 'accumulate': 2, 'ema_decay': 0.5, 'grad_clip': 0.1}
+KINDS = ('none', 'fsdp')
 
 
 def _outcome(model: ToyModel) -> dict[str, Any]:
@@ -25,6 +26,22 @@ def _outcome(model: ToyModel) -> dict[str, Any]:
         model.validation(DataLoader(ToyPictures(count)), model.iteration, None, save_img=True)
         results.append({'asked': model.asked, 'means': model.metric_results})
     return {'validation': results, 'rows': getattr(model, 'rows', []), 'best': model.best_metric_results}
+
+
+def _state(model: ToyModel) -> dict[str, Any]:
+    moments = model.optimizer_g.state_dict()['state']
+    networks = {'net': model.bare_net.state_dict(), 'ema': model.net_g_ema.state_dict()}
+    named = {f'{part}.{name}': value for part, state in {**networks, **moments}.items() for name, value in state.items()}
+    return {name: unsharded(value) for name, value in named.items()}
+
+
+def _resumed(options: dict[str, Any], *batches: dict[str, Any]) -> dict[str, Any]:
+    """Weights, average and moments of a model that goes on from iteration 4 with `batches`."""
+    options, state = resume(options, 4)
+    model = ToyModel(options)
+    model.resume_training(state)
+    train(model, *batches)
+    return _state(model)
 
 
 def _rank(rank: int, port: int, folder: str, sharding: str) -> None:
@@ -47,15 +64,15 @@ def _rank(rank: int, port: int, folder: str, sharding: str) -> None:
         message = ''
     except UserError as error:
         message = str(error)
-    net, ema = ({name: unsharded(value) for name, value in network.state_dict().items()}
-                for network in (model.bare_net, model.net_g_ema))
-    outcome |= {'log': log, 'message': message, 'net': net, 'ema': ema, 'training': model.net_g.training,
+    going_on = {kind: _resumed({**options, 'train': {**options['train'], 'sharding': kind}}, toy_batch(8 + rank),
+                               toy_batch(10 + rank)) for kind in KINDS}
+    outcome |= {'log': log, 'message': message, 'state': _state(model), 'going_on': going_on,
                 'kept': sum(local.numel() for local in local_shards(model.bare_net.parameters()))}
     torch.save(outcome, Path(folder) / f'rank{rank}.pt')
     distributed.destroy_process_group()
 
 
-@pytest.fixture(scope='module', params=['none', 'fsdp'])
+@pytest.fixture(scope='module', params=KINDS)
 def folder(request, tmp_path_factory) -> Path:
     """Where two ranks have worked, each leaving `rank<r>.pt`."""
     folder = tmp_path_factory.mktemp('ranks')
@@ -113,13 +130,17 @@ def test_each_rank_writes_its_pictures(folder: Path, ranks: list[dict[str, Any]]
     assert names == {f'scene_{i}/scene_{i}_4{kind}.png' for i in range(5) for kind in ('', '_negative')}
 
 
+def _without_observations(state: dict[str, Any]) -> dict[str, Any]:
+    """All but the statistics of the batches seen, which each process has of its own."""
+    return {name: value for name, value in state.items() if not name.endswith(('.mean', '.calls'))}
+
+
 def test_two_ranks_train_as_one_process_with_their_batches(ranks: list[dict[str, Any]], tmp_path) -> None:
     model = ToyModel(toy_options(tmp_path, **TRAIN))
     train(model, toy_batch(0, 1), toy_batch(2, 3), toy_batch(4, 5), toy_batch(6, 7))
-    assert all(torch.equal(ranks[0]['net'][name], ranks[1]['net'][name]) for name in ('rise.weight', 'fall.bias'))
-    for name in ('rise.weight', 'fall.weight', 'fall.bias'):
-        torch.testing.assert_close(ranks[0]['net'][name], model.net_g.state_dict()[name], rtol=1e-10, atol=1e-12)
-        torch.testing.assert_close(ranks[1]['ema'][name], model.net_g_ema.state_dict()[name], rtol=1e-10, atol=1e-12)
+    states = [_without_observations(rank['state']) for rank in ranks]
+    assert same(*states)
+    torch.testing.assert_close(states[0], _without_observations(_state(model)), rtol=1e-10, atol=1e-12)
     log = model.get_current_log()
     assert ranks[0]['log'] == ranks[1]['log']
     assert {name: ranks[0]['log'][name] for name in ('l_total', 'grad_norm')} == pytest.approx(
@@ -140,3 +161,10 @@ def test_sharded_weights_are_kept_once_over_all_processes(request, ranks: list[d
     whole = sum(value.numel() for value in ToyNet().parameters())
     kept = [rank['kept'] for rank in ranks]
     assert kept == [whole, whole] if request.node.callspec.params['folder'] == 'none' else sum(kept) == whole and min(kept) > 0
+
+
+def test_a_checkpoint_goes_on_with_any_distribution(folder: Path, ranks: list[dict[str, Any]]) -> None:
+    alone = _resumed(toy_options(folder, **TRAIN), toy_batch(8, 9), toy_batch(10, 11))
+    for kind in KINDS:
+        torch.testing.assert_close(*(_without_observations(state) for state in (ranks[0]['going_on'][kind], alone)), rtol=1e-10,
+                                   atol=1e-12)

@@ -127,9 +127,8 @@ class DeblurModel(CheckpointedModel):
             move(self.net_g_ema, self.device)
             self._average = WeightAverage(self.bare_net, self.net_g_ema, self.train_options.ema_decay)
         settings = self.train_options.optim_g
-        fused = self.device.type == 'cuda' if settings.fused is None else settings.fused
-        self.optimizer_g = torch.optim.AdamW(self.parameter_groups(), settings.lr, settings.betas, fused=fused,
-                                             weight_decay=settings.weight_decay)
+        self.optimizer_g = torch.optim.AdamW(self.parameter_groups(), settings.lr, settings.betas,
+                                             weight_decay=settings.weight_decay, fused=settings.fused)
         self.optimizers = [self.optimizer_g]
         self._peak_rates = [group['lr'] for group in self.optimizer_g.param_groups]
 

@@ -13,16 +13,15 @@ class OptimizerOptions:
     """`train:optim_g`: AdamW with the learning rate at its peak and the decoupled weight decay.
 
     Attributes:
-        fused: one kernel for the whole step instead of one for each operation, equal up to rounding. None: on CUDA, where the
-            plain step is slower and for a moment needs memory as large as the weights; not on the CPU, where a result should not
-            depend on which processor's vector instructions are there.
+        fused: one kernel for the whole step instead of one for each operation, equal up to rounding: faster on CUDA, where the
+            plain step also needs memory as large as the weights for a moment, and on the CPU. Checkpoints fit either way.
     """
 
     type: Literal['AdamW'] = 'AdamW'
     lr: Annotated[float, Between(0)]
     weight_decay: Annotated[float, Between(0)] = 0.0
     betas: Annotated[tuple[float, float], Between(0, BELOW_ONE)] = (0.9, 0.999)
-    fused: bool | None = None
+    fused: bool = True
 
 
 @dataclass(kw_only=True)

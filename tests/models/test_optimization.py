@@ -8,7 +8,7 @@ import torch
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.ema import WeightAverage, decay_at
 from glowdeblur_plugin.models.seeds import picture_generator, step_generator
-from toy_model import ToyModel, ToyNet, same, toy_batch, toy_options, train
+from toy_model import ToyModel, ToyNet, resume, same, toy_batch, toy_options, train
 
 
 def test_two_micro_batches_of_two_equal_one_batch_of_four(tmp_path) -> None:
@@ -36,6 +36,31 @@ def test_total_is_the_sum_of_the_terms_and_clipping_scales_to_the_limit(tmp_path
     assert log['l_total'] == pytest.approx(total.item(), rel=1e-6)
     assert log['largest'] == pytest.approx(error.abs().max().item(), rel=1e-6)
     assert torch.cat([parameter.grad.flatten() for parameter in parameters]).norm().item() == pytest.approx(0.03, rel=1e-4)
+
+
+@pytest.mark.parametrize('turn', [False, True], ids=['from the start', 'resumed with the other'])
+def test_the_fused_step_equals_the_plain_one(tmp_path, turn: bool) -> None:
+    """Also where a run goes on with the other kind: the states are exchangeable."""
+    outcome = []
+    for fused in (False, True):
+        settings = {'accumulate': 2, 'ema_decay': 0.5, 'grad_clip': 0.03}
+        optimizers = [{'lr': 0.01, 'weight_decay': 0.1, 'fused': kind} for kind in (fused, fused != turn)]
+        options = toy_options(tmp_path, **settings, optim_g=optimizers[0])
+        model = ToyModel(options)
+        train(model, *(toy_batch(index) for index in range(4)))
+        model.save(0, 4)
+        options, state = resume({**options, 'train': {**options['train'], 'optim_g': optimizers[1]}}, 4)
+        model = ToyModel(options)
+        model.resume_training(state)
+        train(model, *(toy_batch(index) for index in range(4, 8)))
+        assert model.optimizer_g.param_groups[0]['fused'] is (fused != turn)
+        outcome.append([model.net_g.state_dict(), model.net_g_ema.state_dict()])
+    torch.testing.assert_close(*outcome, rtol=1e-10, atol=1e-12)
+
+
+def test_a_network_without_blocks_cannot_recompute(tmp_path) -> None:
+    with pytest.raises(UserError, match='train:gradient_checkpointing: ToyNet has no blocks'):
+        ToyModel(toy_options(tmp_path, gradient_checkpointing=True))
 
 
 def test_the_log_holds_means_since_it_was_read(tmp_path) -> None:

@@ -49,8 +49,6 @@ def _rank(rank: int, port: int, folder: str, sharding: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group('gloo', rank=rank, world_size=2)
     settings = {**TRAIN, 'sharding': sharding}
-    if sharding == 'fsdp':  # as on CUDA
-        settings['optim_g'] = {'type': 'AdamW', 'lr': 0.01, 'weight_decay': 0.1, 'fused': True}
     options = {**toy_options(Path(folder), **settings), 'dist': True, 'rank': rank, 'world_size': 2}
     model = ToyModel(options)
     train(model, toy_batch(rank), toy_batch(2 + rank), toy_batch(4 + rank), toy_batch(6 + rank))

@@ -257,7 +257,8 @@ class DeblurModel(CheckpointedModel):
                 broadcast_buffers(self.net_g)
         generator = step_generator(self.seed, current_iter, self.rank)
         with nullcontext() if stepping or not isinstance(self.net_g, DistributedDataParallel) else self.net_g.no_sync():
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=options.precision == 'bf16'):
+            # The casts that autocast caches would outlive the gathered weights, whole.
+            with torch.autocast(self.device.type, torch.bfloat16, options.precision == 'bf16', cache_enabled=not self.sharded):
                 losses = self.compute_losses(generator, current_iter)
             total = self.total_loss(losses)
             losses = {**losses, 'l_total': total}

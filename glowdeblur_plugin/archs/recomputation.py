@@ -8,6 +8,24 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from glowdeblur_plugin.errors import UserError
+
+
+def enable_gradient_checkpointing(network: nn.Module) -> int:
+    """Let `network` recompute what its own method of this name says, where it has one, otherwise what `recompute_blocks` finds.
+
+    Returns:
+        The number of blocks.
+
+    Raises:
+        UserError: there are none.
+    """
+    count = getattr(network, 'enable_gradient_checkpointing', partial(recompute_blocks, network))()
+    if not count:
+        raise UserError(f'train:gradient_checkpointing: {type(network).__name__} has no blocks whose activations could be computed '
+                        'again; leave it out')
+    return count
+
 
 def recompute_blocks(network: nn.Module) -> int:
     """Let the blocks of `network` keep their inputs alone and run forward again in the backward pass (Chen et al. 2016).

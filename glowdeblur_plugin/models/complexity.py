@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.archs.picture_parts import picture_and_features
+from glowdeblur_plugin.archs.recomputation import enable_gradient_checkpointing
 from glowdeblur_plugin.models.dry_run import DryRun, LiveBytes, weight_bytes
 from glowdeblur_plugin.models.options import DeblurTrainOptions
 
@@ -53,6 +54,8 @@ def training_memory(network: nn.Module, mode: DryRun, options: DeblurTrainOption
     """
     trained = weight_bytes(network, trained=True)
     network.train()
+    if options.gradient_checkpointing:
+        enable_gradient_checkpointing(network)
     with mode:
         for value in network.parameters():
             value.grad = torch.empty_like(value) if value.requires_grad else None

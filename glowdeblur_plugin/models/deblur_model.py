@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 
-from glowdeblur_plugin.archs.recomputation import recompute_blocks
+from glowdeblur_plugin.archs.recomputation import enable_gradient_checkpointing
 from glowdeblur_plugin.data.dataset_base import to_unit_range
 from glowdeblur_plugin.data.simulate.torch_render import render_into
 from glowdeblur_plugin.errors import UserError
@@ -89,10 +88,7 @@ class DeblurModel(CheckpointedModel):
         if options.sharding == 'fsdp':
             self._unsharded_copy = UnshardedCopy(network)
         if options.gradient_checkpointing:
-            enable = getattr(network, 'enable_gradient_checkpointing', partial(recompute_blocks, network))
-            if not enable():
-                raise UserError(f'train:gradient_checkpointing: {type(network).__name__} has no blocks whose activations could be '
-                                'computed again; leave it out')
+            enable_gradient_checkpointing(network)
 
     def model_to_device(self, net: nn.Module) -> nn.Module:
         """Move `net` to the device, and in distributed training wrap or shard it (gloo on the CPU or NCCL)."""

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from basicsr.archs import build_network
 from torch import Tensor, nn
 
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
-from glowdeblur_plugin.archs.recomputation import recompute_blocks
+from glowdeblur_plugin.archs.recomputation import enable_gradient_checkpointing, recompute_blocks
 from glowdeblur_plugin.archs.sana_backbone import VARIANTS
 from tiny_parts import SHAPE, tiny_autoencoder, tiny_transformer
 
@@ -81,8 +80,7 @@ def test_gradients_are_the_same_from_fewer_kept_tensors(tmp_path, monkeypatch: p
     monkeypatch.setitem(VARIANTS, 's600m', SHAPE)
     plain = _stir(build(tmp_path))
     recomputed = copy.deepcopy(plain)
-    enable = getattr(recomputed, 'enable_gradient_checkpointing', partial(recompute_blocks, recomputed))
-    assert enable() == blocks
+    assert enable_gradient_checkpointing(recomputed) == blocks
     size, gradients = _gradients(plain)
     smaller, same = _gradients(recomputed)
     assert size > factor * smaller

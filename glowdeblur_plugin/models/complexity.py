@@ -59,8 +59,9 @@ def training_memory(network: nn.Module, mode: DryRun, options: DeblurTrainOption
     with mode:
         for value in network.parameters():
             value.grad = torch.empty_like(value) if value.requires_grad else None
-        with LiveBytes() as live, torch.autocast('cpu', torch.bfloat16, enabled=options.precision == 'bf16'):
-            outputs = _training_pass(network, torch.empty(crops, 3, side, side), getattr(options, 'flow_draws', 1))
+        with LiveBytes() as live:
+            with torch.autocast('cpu', torch.bfloat16, enabled=options.precision == 'bf16'):
+                outputs = _training_pass(network, torch.empty(crops, 3, side, side), getattr(options, 'flow_draws', 1))
             sum(output.float().square().mean() for output in outputs).backward()
     network.zero_grad(set_to_none=True)
     memory = {

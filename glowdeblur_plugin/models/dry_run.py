@@ -17,7 +17,8 @@ DryRun = FakeTensorMode
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of all tensors that are made while it is on, for as long as they live.
+    """Counts the bytes of all tensors that are made while it is on, for as long as they live; not those that were there before,
+    whatever is written into them.
 
     Attributes:
         now: bytes that live.
@@ -32,9 +33,10 @@ class LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (),
                            kwargs: dict[str, Any] | None = None) -> Any:
         """Run the operation and take note of what it made."""
+        given = {entry.untyped_storage()._cdata for entry in tree_iter((args, kwargs)) if isinstance(entry, torch.Tensor)}
         result = func(*args, **(kwargs or {}))
         for entry in tree_iter(result):
-            if isinstance(entry, torch.Tensor):
+            if isinstance(entry, torch.Tensor) and entry.untyped_storage()._cdata not in given:
                 self._add(entry.untyped_storage())
         return result
 

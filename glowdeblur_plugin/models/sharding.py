@@ -92,14 +92,14 @@ def gather_state(state: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def shard_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """The state dict of an optimizer of whole tensors with those of sharded parameters sharded alike, for
-    `optimizer.load_state_dict`; each process needs the whole."""
+    `optimizer.load_state_dict`. Every process must call this with the whole."""
     saved = chain.from_iterable(group['params'] for group in state['param_groups'])
     owners = dict(zip(saved, chain.from_iterable(group['params'] for group in optimizer.param_groups)))
 
     def like(value: Any, parameter: Tensor) -> Any:
         if not (isinstance(parameter, DTensor) and isinstance(value, Tensor) and value.shape == parameter.shape):
             return value
-        return distribute_tensor(value, parameter.device_mesh, parameter.placements, src_data_rank=None)
+        return distribute_tensor(value, parameter.device_mesh, parameter.placements)
 
     entries = {key: {name: like(value, owners.get(key)) for name, value in entry.items()} for key, entry in state['state'].items()}
     return {**state, 'state': entries}

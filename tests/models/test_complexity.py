@@ -30,6 +30,16 @@ def test_live_bytes_of_a_chain() -> None:
     assert live.now == 4000
 
 
+def test_what_was_there_before_is_not_counted() -> None:
+    before = torch.zeros(1000)
+    with LiveBytes() as live:
+        before += 1
+        view = before[:10].t()
+        assert (live.now, live.peak) == (0, 0)
+        view = view + 1
+    assert live.now == 40
+
+
 def test_a_convolution_has_its_closed_form() -> None:
     network, mode = dry_network(lambda: nn.Conv2d(3, 8, 5, padding=2))
     part, = count_parts(network, mode, 16, 24)
@@ -59,18 +69,22 @@ def test_parts_are_those_of_the_network() -> None:
                                         for value in (*module.parameters(), *module.buffers()))
 
 
-@pytest.mark.parametrize('precision', ['fp32', 'bf16'])
-def test_training_memory_is_what_a_real_step_holds(precision: str) -> None:
+@pytest.mark.parametrize(('precision', 'recompute'), [('fp32', False), ('bf16', False), ('fp32', True)])
+def test_training_memory_is_what_a_real_step_holds(precision: str, recompute: bool) -> None:
     network, mode = dry_network(GLOWDeblur)
-    options = GLOWDeblurTrainOptions(total_iter=1, optim_g=OPTIMIZER, precision=precision, ema_decay=0.9, flow_draws=2)
+    options = GLOWDeblurTrainOptions(total_iter=1, optim_g=OPTIMIZER, precision=precision, ema_decay=0.9, flow_draws=2,
+                                     gradient_checkpointing=recompute)
     counted = training_memory(network, mode, options, 2, 48)
     real = GLOWDeblur().train()
+    if recompute:
+        real.enable_gradient_checkpointing()
     optimizer = torch.optim.AdamW(real.parameters(), 1e-3)
     for value in real.parameters():
         value.grad = torch.zeros_like(value)
     picture = torch.rand(2, 3, 48, 48)
-    with LiveBytes() as live, torch.autocast('cpu', torch.bfloat16, enabled=precision == 'bf16'):
-        outputs = real(picture, picture, torch.randn(4, 24, 6, 6), torch.rand(4), torch.ones(2))
+    with LiveBytes() as live:
+        with torch.autocast('cpu', torch.bfloat16, enabled=precision == 'bf16'):
+            outputs = real(picture, picture, torch.randn(4, 24, 6, 6), torch.rand(4), torch.ones(2))
         sum(value.float().square().mean() for value in outputs.values()).backward()
     assert counted['activations'] == pytest.approx(live.peak, rel=0.05)
     optimizer.step()
@@ -80,11 +94,12 @@ def test_training_memory_is_what_a_real_step_holds(precision: str) -> None:
     assert counted['weights'] == weight_bytes(real)
 
 
-def test_bf16_and_fewer_crops_need_less() -> None:
-    def activations(crops: int, precision: str) -> int:
-        options = GLOWDeblurTrainOptions(total_iter=1, optim_g=OPTIMIZER, precision=precision)
+def test_bf16_recomputing_and_fewer_crops_need_less() -> None:
+    def activations(crops: int, precision: str, recompute: bool = False) -> int:
+        options = GLOWDeblurTrainOptions(total_iter=1, optim_g=OPTIMIZER, precision=precision, gradient_checkpointing=recompute)
         network, mode = dry_network(GLOWDeblur)
         return training_memory(network, mode, options, crops, 64)['activations']
 
     assert activations(4, 'bf16') < 0.8 * activations(4, 'fp32')
+    assert activations(4, 'fp32', recompute=True) < 0.5 * activations(4, 'fp32')
     assert activations(8, 'fp32') == pytest.approx(2 * activations(4, 'fp32'), rel=0.05)

@@ -74,8 +74,8 @@ def check_sharding(opt: Section, launcher: str) -> None:
         UserError: `train:sharding: fsdp` without a launcher.
     """
     if launcher == 'none' and is_ours(opt) and opt['train'].get('sharding') == 'fsdp':
-        raise UserError('train:sharding: fsdp shares the weights out over several processes, and without --launcher there is one; '
-                        'start it with `torchrun --nproc_per_node 2 basicsr/train.py -opt ... --launcher pytorch`, or set none')
+        raise UserError('train:sharding: fsdp shares the weights out over several processes, and without --launcher there is '
+                        'one; start it with `torchrun --nproc_per_node 2 basicsr/train.py -opt ... --launcher pytorch`, or set none')
 
 
 def check_data_paths(opt: Section) -> None:

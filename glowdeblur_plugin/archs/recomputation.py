@@ -22,16 +22,16 @@ def enable_gradient_checkpointing(network: nn.Module) -> int:
     """
     count = getattr(network, 'enable_gradient_checkpointing', partial(recompute_blocks, network))()
     if not count:
-        raise UserError(f'train:gradient_checkpointing: {type(network).__name__} has no blocks whose activations could be computed '
-                        'again; leave it out')
+        raise UserError(f'train:gradient_checkpointing: {type(network).__name__} has no blocks whose activations could be '
+                        'computed again; leave it out')
     return count
 
 
 def recompute_blocks(network: nn.Module) -> int:
     """Let the blocks of `network` keep their inputs alone and run forward again in the backward pass (Chen et al. 2016).
 
-    A block is a member of an `nn.Sequential` that has layers of its own, such as a NAFBlock or a stage of an autoencoder; blocks
-    within blocks are left alone. Results and gradients stay the same.
+    A block is a member of an `nn.Sequential` that has layers of its own, such as a NAFBlock or a block of an autoencoder;
+    blocks within blocks are left alone. Results and gradients stay the same.
 
     Returns:
         How many there are.

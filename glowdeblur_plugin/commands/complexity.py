@@ -98,8 +98,8 @@ def _training(opt: dict[str, Any], network: Any, mode: Any, _: str | None) -> li
     lines += [f'{"sum":34}{sum(memory.values()) / GIB:10.2f}', '',
               f'{crops} crops a micro-batch, {train.precision}; the terms of the loss and what the allocator holds come on top.']
     if train.sharding == 'fsdp':
-        lines.append('train:sharding: fsdp divides all but the activations and the frozen parts by the number of processes; what it '
-                     'gathers at a time, a block of the backbone, comes on top.')
+        lines.append('train:sharding: fsdp divides all but the activations and the frozen parts by the number of processes; a '
+                     'block of the backbone, which it gathers at a time, comes on top.')
     return lines
 
 

@@ -24,8 +24,8 @@ from glowdeblur_plugin.models.ema import WeightAverage
 from glowdeblur_plugin.models.guard import LossGuard
 from glowdeblur_plugin.models.options import DeblurTrainOptions, DeblurValOptions
 from glowdeblur_plugin.models.schedule import warmup_cosine
-from glowdeblur_plugin.models.sharding import UnshardedCopy, broadcast_buffers, shard, unsharded
 from glowdeblur_plugin.models.seeds import picture_generator, step_generator
+from glowdeblur_plugin.models.sharding import UnshardedCopy, broadcast_buffers, shard, unsharded
 from glowdeblur_plugin.models.training_log import RunningMeans, domain_shares
 from glowdeblur_plugin.models.validation import (PictureResult, Row, evaluate_dataset, log_means, mean_scalars, picture_metrics,
                                                  picture_stem, update_best, write_pictures)

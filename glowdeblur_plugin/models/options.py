@@ -51,9 +51,9 @@ class DeblurTrainOptions:
         grad_clip: largest norm of the whole gradient, None for no clipping.
         keep_checkpoints: how many of the newest pairs of net and state stay, None for all.
         gradient_checkpointing: compute the activations of the network's blocks again in the backward pass instead of keeping
-            them: less memory for about a third more time.
-        sharding: what each process of a distributed run keeps. `none`: everything (DistributedDataParallel). `fsdp`: its share of
-            weights, gradients, moments and moving average (PyTorch's FSDP2), so 20 bytes a parameter over all processes
+            them: less memory for up to a third more time.
+        sharding: what each process of a distributed run keeps. `none`: everything (DistributedDataParallel). `fsdp`: its share
+            of weights, gradients, moments and moving average (PyTorch's FSDP2), so 20 bytes a parameter over all processes
             together; a validation gathers the whole network on each. Checkpoints are the same files either way.
     """
 

@@ -16,9 +16,15 @@ def shard(network: nn.Module, device: torch.device) -> None:
     """Leave each process its share of every parameter of `network`, on `device`; the forward pass gathers what it needs.
 
     Each of the network's `blocks`, where it has that attribute, is gathered for itself, and all other parameters once for the
-    whole pass. A device never holds more than one block of a network that comes from the CPU. Everything stays in the weights' own
-    precision, so that the losses equal those of DistributedDataParallel. Buffers and the modules held by `Frozen` stay whole on
-    each process. Every process must call this; only `forward` gathers, other methods of the network see shards.
+    whole pass. A device never holds more than one block of a network that comes from the CPU, beside its shares. Buffers and the
+    modules held by `Frozen` stay whole on each process.
+
+    Gradients are shared out after each micro-batch, also of those that are accumulated: keeping them whole until the step would
+    take as much memory as the weights. Everything is in the weights' own precision: losses equal those of
+    DistributedDataParallel up to the order of these sums.
+
+    Every process must call this, and use the same parameters in each pass. Only `forward` gathers; other methods of the network
+    see shards.
     """
     mesh = init_device_mesh(device.type, (distributed.get_world_size(),))
     for module in network.modules():
@@ -52,8 +58,8 @@ class UnshardedCopy:
     def gather(self, sharded: nn.Module, device: torch.device) -> nn.Module:
         """A copy with the weights and buffers that `sharded` has now, on `device`, without gradient.
 
-        It takes 4 bytes a float32 parameter on each process for as long as it is kept: 6.4 GB for the 1.6B network. Every process
-        must call this.
+        It takes 4 bytes a float32 parameter on each process for as long as it is kept: 6.4 GB for the 1.6B network. Every
+        process must call this.
         """
         values = {**dict(sharded.named_parameters()), **dict(sharded.named_buffers())}
         memo: dict[int, Tensor] = {}
@@ -101,7 +107,8 @@ def shard_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optim
             return value
         return distribute_tensor(value, parameter.device_mesh, parameter.placements)
 
-    entries = {key: {name: like(value, owners.get(key)) for name, value in entry.items()} for key, entry in state['state'].items()}
+    entries = {key: {name: like(value, owners.get(key)) for name, value in entry.items()}
+               for key, entry in state['state'].items()}
     return {**state, 'state': entries}
 
 

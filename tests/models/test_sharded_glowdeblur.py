@@ -1,4 +1,4 @@
-"""GLOWDeblurModel on two gloo processes with pairs, which know no motion: whole weights on each (DDP) and sharded ones (FSDP2)."""
+"""GLOWDeblurModel on two gloo processes with pairs, which know no motion: whole weights on each (DDP), and sharded (FSDP2)."""
 
 import os
 import socket
@@ -39,8 +39,8 @@ def _run(folder: str, rank: int, batches: list[dict[str, Any]], settings: dict[s
         logs.append(model.get_current_log())
     weights, average = ({name: unsharded(value).detach().clone() for name, value in network.state_dict().items()}
                         for network in (model.bare_net, model.net_g_ema))
-    return {'weights': weights, 'average': average, 'moved': [name for name in start if not torch.equal(start[name], weights[name])],
-            'logs': logs}
+    moved = [name for name in start if not torch.equal(start[name], weights[name])]
+    return {'weights': weights, 'average': average, 'moved': moved, 'logs': logs}
 
 
 def _rank(rank: int, port: int, folder: str, pairs: str) -> None:
@@ -70,8 +70,8 @@ def ranks(tmp_path_factory: pytest.TempPathFactory, pairs: Path) -> list[dict[st
 def test_processes_agree(ranks: list[dict[str, dict[str, Any]]]) -> None:
     for name in RUNS:
         assert ranks[0][name]['logs'] == ranks[1][name]['logs']
-        weights = [{key: value for key, value in rank[name]['weights'].items() if not key.startswith('target.')} for rank in ranks]
-        assert same(*weights)
+        assert same(*({key: value for key, value in rank[name]['weights'].items() if not key.startswith('target.')}
+                      for rank in ranks))
 
 
 @pytest.mark.parametrize('name', ['whole', 'sharded'])

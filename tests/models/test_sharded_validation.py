@@ -1,4 +1,4 @@
-"""Two gloo processes on the CPU against one: validation, gradients, checkpoints and the guard, with whole and sharded weights."""
+"""Two gloo processes on the CPU against one: validation, gradients, checkpoints and the guard; weights whole and sharded."""
 
 import os
 import socket

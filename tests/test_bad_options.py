@@ -85,7 +85,7 @@ CHANGES = {
     'wrong number of GPUs': ({'num_gpu': 'all'}, "num_gpu: expected a whole number, at least 0 or one of auto, found 'all'"),
     'seed': ({'manual_seed': 'random'}, "option file:manual_seed: expected a whole number, found 'random'"),
     'sharding without processes': (
-        {'train__sharding': 'fsdp'}, 'train:sharding: fsdp shares the weights out over several processes, and without --launch'),
+        {'train__sharding': 'fsdp'}, 'train:sharding: fsdp shares the weights out over several processes, and without'),
     'section as text': ({'datasets__train': 'train.lmdb'}, "datasets:train: expected a section of keys, found 'train.lmdb'"),
     'no section': ({'train': None}, "option file: section 'train' is missing"),
     'number without end': ({'train__optim_g__lr': '.inf'}, "train:optim_g:lr: expected a number, found '.inf'"),

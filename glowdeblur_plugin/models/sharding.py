@@ -16,8 +16,8 @@ def shard(network: nn.Module, device: torch.device) -> None:
     """Leave each process its share of every parameter of `network`, on `device`; the forward pass gathers what it needs.
 
     Each of the network's `blocks`, where it has that attribute, is gathered for itself, and all other parameters once for the
-    whole pass. A device never holds more than one block of a network that comes from the CPU, beside its shares. Buffers and the
-    modules held by `Frozen` stay whole on each process.
+    whole pass. Of a network that comes from the CPU a device never holds more than one block beside its shares. Buffers and
+    the modules held by `Frozen` stay whole on each process.
 
     Gradients are shared out after each micro-batch, also of those that are accumulated: keeping them whole until the step would
     take as much memory as the weights. Everything is in the weights' own precision: losses equal those of

@@ -152,13 +152,14 @@ def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: Options, t
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     for root in (whole, killed):
         root.mkdir()
-        write_options(root / 'o.yml', glowdeblur_options, train__total_iter=12, train__sharding=sharding)
+        write_options(root / 'o.yml', glowdeblur_options, train__total_iter=8, train__sharding=sharding,
+                      logger__save_checkpoint_freq=4)
     text = runs.train(whole, whole / 'o.yml', ranks=2)
     assert text.count('Validation whole\n') == 1
-    codes, _ = runs.start(killed, killed / 'o.yml', ranks=2, kill_at=9)
+    codes, _ = runs.start(killed, killed / 'o.yml', ranks=2, kill_at=6)
     assert codes[0] == KILLED
-    runs.train(killed, killed / 'o.yml', '--auto_resume', ranks=2)
-    assert same(weights(killed, 12), weights(whole, 12))
+    assert ', iter: 4.' in runs.train(killed, killed / 'o.yml', '--auto_resume', ranks=2)
+    assert same(weights(killed, 8), weights(whole, 8))
 
 
 @pytest.mark.parametrize(('change', 'named'), [

@@ -75,7 +75,7 @@ def check_sharding(opt: Section, launcher: str) -> None:
     """
     if launcher == 'none' and is_ours(opt) and opt['train'].get('sharding') == 'fsdp':
         raise UserError('train:sharding: fsdp shares the weights out over several processes, and without --launcher there is '
-                        'one; use `torchrun --nproc_per_node 2 basicsr/train.py -opt ... --launcher pytorch`, or set it to none')
+                        'one; use `torchrun --nproc_per_node 2 basicsr/train.py -opt ... --launcher pytorch`, or set none')
 
 
 def check_data_paths(opt: Section) -> None:

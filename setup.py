@@ -25,6 +25,7 @@ PACKAGES = [
     'glowdeblur_plugin.report',
 ]
 SEMANTIC = ['transformers>=5.0', 'pillow>=9.1']
+LORA = ['peft>=0.17']
 BASELINES = ['spandrel>=0.4.1,<0.5', 'spandrel-extra-arches>=0.2,<0.3']
 
 setup(
@@ -53,7 +54,8 @@ setup(
     ],
     extras_require={
         'baselines': BASELINES,
+        'lora': LORA,
         'semantic': SEMANTIC,
-        'test': ['pytest>=8.0', *SEMANTIC, *BASELINES],
+        'test': ['pytest>=8.0', *SEMANTIC, *BASELINES, *LORA],
     },
 )

@@ -47,7 +47,7 @@ def check_options(opt: Section, is_train: bool) -> None:
         _check_samples(opt['datasets'], 'datasets', opt['model_type'])
     for name in networks:
         _check_network(name, opt[name])
-    _check_path(opt['path'], networks, getattr(model, 'pretrained_parts', ()))
+    _check_path(opt['path'], networks, (*getattr(model, 'pretrained_parts', ()), *getattr(model, 'pretrained_bases', ())))
     if opt.get('val') is not None:
         _check_val(opt['val'], model.ValOptions if ours else None, is_train)
     if is_train:
@@ -168,11 +168,16 @@ def _check_loader(name: str, loader: LoaderOptions, phase: str, num_gpu: int | s
 
 
 def _check_network(name: str, section: Section) -> None:
-    """Check a network's section, and in one of ours the sections of networks inside it."""
+    """Check a network's section, and in one of ours the sections inside it: those with a dataclass in the class's `sections`, and
+    those of further networks."""
     _check_arguments(name, section, ARCH_REGISTRY)
-    if ARCH_REGISTRY.get(section['type']).__module__.startswith('glowdeblur_plugin.'):
+    kind = ARCH_REGISTRY.get(section['type'])
+    if kind.__module__.startswith('glowdeblur_plugin.'):
         for key, below in section.items():
-            if isinstance(below, dict):
+            schema = getattr(kind, 'sections', {}).get(key)
+            if schema is not None and below is not None:
+                read_section(schema, below, f'{name}:{key}')
+            elif isinstance(below, dict):
                 _check_arguments(f'{name}:{key}', below, ARCH_REGISTRY)
 
 

@@ -121,6 +121,9 @@ PARTS = {
         {'network_g__prereconstruction': {'type': 'PreReconstruction', 'width': 1}},
         'network_g:prereconstruction:width: 1 is out of range, must be at least 2'),
     'alignment': ({'network_g__align': 'convolution'}, "network_g:align: 'convolution' is not one of dcae, conv"),
+    'key of adapters': ({'network_g__lora': {'ranks': 8}}, "network_g:lora: unknown key 'ranks'; did you mean 'rank'?"),
+    'missing base of adapters': (
+        {'path__pretrain_network_base': '/nowhere/net.pth'}, "path:pretrain_network_base: '/nowhere/net.pth' does not exist"),
     'start of a part': (
         {'path__pretrain_network_prereconstructions': 'x'},
         "path: unknown key 'pretrain_network_prereconstructions'; did you mean 'pretrain_network_prereconstruction'?"),

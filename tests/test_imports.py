@@ -19,7 +19,7 @@ RULES = {
     'report': {'data', 'drawing'},
     'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }
-OPTIONAL = {'transformers', 'gradio', 'pyiqa', 'spandrel', 'spandrel_extra_arches'}
+OPTIONAL = {'transformers', 'peft', 'gradio', 'pyiqa', 'spandrel', 'spandrel_extra_arches'}
 
 
 def imports(nodes: Iterator[ast.AST]) -> Iterator[str]:

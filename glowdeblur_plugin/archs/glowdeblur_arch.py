@@ -3,13 +3,14 @@ diffusion."""
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from glowdeblur_plugin.archs.adapters import LoraOptions, add_adapters
 from glowdeblur_plugin.archs.blocks import use_channels_last
 from glowdeblur_plugin.archs.domain_alignment import AlignName, build_alignment
 from glowdeblur_plugin.archs.linear_attention import use_float32_sums
@@ -26,7 +27,7 @@ from glowdeblur_plugin.diffusion.frozen import Frozen
 from glowdeblur_plugin.diffusion.pretrained import weights_reference
 from glowdeblur_plugin.diffusion.text_encoder import TEXT_LENGTH
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.options import Between
+from glowdeblur_plugin.options import Between, read_section
 
 MOTION_CHANNELS = 3
 
@@ -68,12 +69,15 @@ class GLOWDeblur(nn.Module):
             archs/domain_alignment.py.
         prereconstruction: another network instead of the variant's own `PreReconstruction`: its `type`, which may be NAFNet or
             Restormer too, and its arguments.
+        lora: keep the backbone as it is and train low-rank adapters on it, see `LoraOptions`; None trains all of it.
         semantic: where texts come from: `none`, `cache` (embeddings that go with the pictures) or `live` (captions that go with
             the pictures, encoded here).
         text_encoder: folder or hub id of the frozen text encoder of `live`, see `TextEncoder`.
         text_length: tokens of a text; the data's `text_length` under `cache`.
         text_instruction: file with what `live` puts before each caption; nothing by default.
     """
+
+    sections: ClassVar[dict[str, type]] = {'lora': LoraOptions}
 
     def __init__(self,
                  variant: Literal['nano', 's600m', 's1600m'] = 'nano',
@@ -82,6 +86,7 @@ class GLOWDeblur(nn.Module):
                  codec: str | None = None,
                  align: AlignName = 'dcae',
                  prereconstruction: dict[str, Any] | None = None,
+                 lora: dict[str, Any] | None = None,
                  semantic: SemanticName = 'none',
                  text_encoder: str | None = None,
                  text_length: Annotated[int, Between(1)] = TEXT_LENGTH,
@@ -100,6 +105,9 @@ class GLOWDeblur(nn.Module):
             nn.init.zeros_(self.backbone.proj_out.weight)
             nn.init.zeros_(self.backbone.proj_out.bias)
         widen_input(self.backbone, channels + MOTION_CHANNELS)
+        if lora is not None:
+            add_adapters(self.backbone, read_section(LoraOptions, lora, 'network_g:lora'))
+            self.backbone.reference = None if backbone is None else weights_reference(backbone)
         self.null_text = nn.Parameter(torch.zeros(1, 1, self.backbone.config.caption_channels))
         self.semantic, self.text_length = semantic, text_length
         self.text_encoder = build_text_encoder(semantic, text_encoder, text_instruction, text_length, self.null_text.shape[-1])

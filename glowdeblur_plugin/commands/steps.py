@@ -1,9 +1,6 @@
 """`glowdeblur steps`: what each number of sampling steps is worth, by solver and start."""
 
 import argparse
-import os
-import sys
-from pathlib import Path
 from typing import Annotated
 
 from glowdeblur_plugin.commands.arguments import report_folder
@@ -62,33 +59,22 @@ def _number(text: str) -> int | float | str:
 def _measure(file: str, weights: str | None, steps: list[int], solvers: list[str],
              starts: list[float]) -> tuple[str, list[dict]]:
     """The option file's `name` and the mean rows of its pictures."""
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     import torch
     from basicsr.data import build_dataset
-    from basicsr.models import build_model
     from torch.utils.data import default_collate
 
-    from glowdeblur_plugin import compat
+    from glowdeblur_plugin.commands.trained_model import load_trained
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.models.deblur_model import VALIDATION_SEED
     from glowdeblur_plugin.models.seeds import picture_generator
     from glowdeblur_plugin.models.semantic import allowed_texts
     from glowdeblur_plugin.models.step_study import mean_rows, study_steps
-    from glowdeblur_plugin.register import register
 
-    compat.install()
-    register()
-    import basicsr.test
-
-    changes = ['--force_yml', f'path:pretrain_network_g={weights}'] if weights else []
-    sys.argv = ['glowdeblur steps', '-opt', file, *changes]
-    opt, _ = basicsr.test.parse_options(str(Path.cwd()), is_train=False)
-    if opt['model_type'] != 'GLOWDeblurModel':
-        raise UserError(f"model_type: steps are a matter of GLOWDeblurModel, found {opt['model_type']}")
+    model, opt = load_trained('steps', file, weights)
     if (opt['val'] or {}).get('oracle_guidance'):
         raise UserError('val:oracle_guidance: steps are measured without it; set it to false')
     datasets = [build_dataset(section) for _, section in sorted(opt['datasets'].items())]
-    model, progress, studies = build_model(opt), ProgressLine(), []
+    progress, studies = ProgressLine(), []
     net, grid = model.evaluation_network().eval(), (solvers, starts, steps)
     combinations = 4 + len(steps) * len(solvers) * len(starts)
     total = combinations * sum(map(len, datasets))

@@ -42,6 +42,6 @@ class Frozen(nn.Module):
 
 
 def frozen_references(network: nn.Module) -> dict[str, WeightsReference]:
-    """The weights that `network` uses but does not save, by the name of the part."""
+    """The weights that `network` uses but does not save, by the name of the part: of those with a `reference`."""
     return {name: part.reference for name, part in network.named_modules()
-            if isinstance(part, Frozen) and part.reference is not None}
+            if isinstance(getattr(part, 'reference', None), WeightsReference)}

@@ -75,14 +75,21 @@ def load_part(option: str, kind: type[Part], source: str) -> Part:
 def weights_reference(source: str) -> WeightsReference:
     """Name and hash of the weights, of diffusers or transformers, that were just loaded from `source`; of none under
     `torch.device('meta')`."""
+    return WeightsReference(source, _sha256([] if shapes_only() else _weights_files(_folder(source))))
+
+
+def file_reference(path: Path) -> WeightsReference:
+    """Name and hash of weights in a single file."""
+    return WeightsReference(str(path), _sha256([path]))
+
+
+def _sha256(files: list[Path]) -> str:
     digest = hashlib.sha256()
-    if shapes_only():
-        return WeightsReference(source, digest.hexdigest())
-    for path in _weights_files(_folder(source)):
+    for path in files:
         with path.open('rb') as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
-    return WeightsReference(source, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def shapes_only() -> bool:

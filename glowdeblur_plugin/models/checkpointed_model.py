@@ -21,6 +21,7 @@ class CheckpointedModel(BaseModel):
 
     Attributes:
         pretrained_parts: the network's parts that weights of their own can start, by `path:pretrain_network_<part>`.
+        pretrained_bases: what else `path:pretrain_network_<base>` may name: weights that stay frozen under trained ones.
         train_options: the section `train`.
         net_g, net_g_ema: the network and its moving average, None where there is none.
         optimizer_g: the optimizer.
@@ -30,6 +31,7 @@ class CheckpointedModel(BaseModel):
     """
 
     pretrained_parts: tuple[str, ...] = ()
+    pretrained_bases: tuple[str, ...] = ()
     train_options: DeblurTrainOptions
     net_g: nn.Module
     net_g_ema: nn.Module | None

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from glowdeblur_plugin.data.simulate.torch_render import render_into
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.host_options import VAL_KEYS
 from glowdeblur_plugin.models.checkpointed_model import CheckpointedModel
-from glowdeblur_plugin.models.ema import WeightAverage
+from glowdeblur_plugin.models.ema import WeightAverage, copy_for_average
 from glowdeblur_plugin.models.guard import LossGuard
 from glowdeblur_plugin.models.options import DeblurTrainOptions, DeblurValOptions
 from glowdeblur_plugin.models.schedule import warmup_cosine
@@ -82,7 +81,7 @@ class DeblurModel(CheckpointedModel):
         """What takes the network as it was built, before it is shared out: the copies of it and gradient checkpointing."""
         options = self.train_options
         if options.ema_decay > 0:
-            self.net_g_ema = deepcopy(network).requires_grad_(False).eval()
+            self.net_g_ema = copy_for_average(network)
             if self.resumed:
                 self.load_pretrained(self.net_g_ema, 'params_ema')
         if options.sharding == 'fsdp':

@@ -1,9 +1,20 @@
 """Exponential moving average of a network's weights."""
 
+from copy import deepcopy
+from typing import TypeVar
+
 import torch
 from torch import nn
 
 from glowdeblur_plugin.models.sharding import local_shards
+
+Network = TypeVar('Network', bound=nn.Module)
+
+
+def copy_for_average(network: Network) -> Network:
+    """A copy in eval mode, none of it trained, which shares the network's frozen parameters instead of holding them twice."""
+    frozen = {id(parameter): parameter for parameter in network.parameters() if not parameter.requires_grad}
+    return deepcopy(network, frozen).requires_grad_(False).eval()
 
 
 def decay_at(step: int, decay: float) -> float:
@@ -21,7 +32,7 @@ class WeightAverage:
 
     Args:
         source: the network that is trained, not wrapped.
-        average: a deep copy of it; where `source` is sharded, sharded alike, and each process updates its part.
+        average: a copy of it by `copy_for_average`; where `source` is sharded, sharded alike, and each process updates its part.
         decay: see `decay_at`.
     """
 

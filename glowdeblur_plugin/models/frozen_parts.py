@@ -42,9 +42,15 @@ def check_frozen(network: nn.Module, path: Path, strict: bool) -> None:
         strict: whether others are an error or a warning.
 
     Raises:
-        UserError: others, and `strict`; names both.
+        UserError: others, and `strict`; names both. Or the network trains a part that was frozen then, whose weights the
+            checkpoint lacks, and `strict`.
     """
     recorded = read_frozen(path)
+    trained = {name.split('.')[0] for name in network.state_dict()} - frozen_references(network).keys()
+    for name in trained & recorded.keys() if strict else ():
+        raise UserError(f"checkpoint '{path}' lacks most weights of {name}, which had adapters on frozen ones of "
+                        f"'{recorded[name].get('source')}'; set network_g:lora as it was then, or use what `glowdeblur merge` "
+                        'makes of it')
     for name, reference in frozen_references(network).items():
         then = recorded.get(name)
         if not isinstance(then, Mapping) or then.get('sha256') in (None, reference.sha256):

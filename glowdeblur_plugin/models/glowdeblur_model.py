@@ -10,6 +10,7 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor, nn
 
 from glowdeblur_plugin.diffusion.flow import training_sigmas
+from glowdeblur_plugin.models.adapter_base import load_adapter_base
 from glowdeblur_plugin.models.deblur_model import DeblurModel
 from glowdeblur_plugin.models.flow_record import FlowRecord
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
@@ -78,7 +79,13 @@ class GLOWDeblurModel(DeblurModel):
     Options = GLOWDeblurTrainOptions
     ValOptions = GLOWDeblurValOptions
     pretrained_parts = ('prereconstruction',)
+    pretrained_bases = ('base',)
     find_unused_parameters = True
+
+    def load_pretrained_parts(self, network: nn.Module) -> None:
+        """What adapters go on, and then as every model does."""
+        load_adapter_base(network, self.opt['path'], self.resumed)
+        super().load_pretrained_parts(network)
 
     def init_training_settings(self) -> None:
         """Losses and the record of the flow loss, besides what every model sets up."""

@@ -97,7 +97,7 @@ def _with_another_config(key: str, value: object) -> Callable[[Path], None]:
     (_cut, 'no SanaTransformer2DModel in folder .*Unable to load weights'),
     (_without_a_weight, 'the weights in folder .* are not those of its config: 1 missing, such as proj_out.weight'),
     (_with_another_config('num_layers', 3), 'the weights in .*: [0-9]+ missing, such as transformer_blocks.2'),
-    (_with_another_config('caption_channels', 16), 'no SanaTransformer2DModel in .*size mismatch for caption_projection'),
+    (_with_another_config('caption_channels', 16), 'no SanaTransformer2DModel in .*caption_projection'),
 ])
 def test_weights_that_are_torn_or_of_another_config_are_refused(tmp_path: Path, damage: Callable[[Path], None],
                                                                 message: str) -> None:

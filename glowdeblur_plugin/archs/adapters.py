@@ -89,7 +89,7 @@ def _layers(backbone: nn.Module, targets: Collection[str]) -> list[str]:
         fitting = [name for name in names if f'.{name}'.endswith(f'.{target}')]
         if not fitting:
             ends = sorted({'.'.join(name.split('.')[-2:]) if name[-1].isdigit() else name.split('.')[-1] for name in names})
-            raise UserError(f'network_g:lora:targets: {target!r} is no layer of the backbone that can have an adapter; its layers '
-                            f'end in {", ".join(ends)}')
+            raise UserError(f'network_g:lora:targets: {target!r} is no layer of the backbone that can have an adapter; its '
+                            f'layers end in {", ".join(ends)}')
         found += fitting
     return found

@@ -38,7 +38,8 @@ def _merge(options: argparse.Namespace) -> None:
         raise UserError('path:pretrain_network_g: is missing, the checkpoint with the adapters; name it there or in --weights')
     network = merged(model.bare_net)
     network_options = {key: value for key, value in opt['network_g'].items() if key != 'lora'}
-    config = {'model_type': opt['model_type'], 'network_g': network_options, 'weights': 'params', 'glowdeblur_plugin': __version__}
+    config = {'model_type': opt['model_type'], 'network_g': network_options, 'weights': 'params',
+              'glowdeblur_plugin': __version__}
     out.parent.mkdir(parents=True, exist_ok=True)
     save_network_files(out.parent, out.stem, {'params': network.state_dict()}, config, describe_frozen(network))
     print(out)

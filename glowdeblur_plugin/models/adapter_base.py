@@ -17,16 +17,16 @@ OPTION = 'path:pretrain_network_base'
 def load_adapter_base(network: nn.Module, path: dict[str, Any], resumed: bool) -> None:
     """Load the whole network that adapters go on from `path:pretrain_network_base`, its moving average where there is one.
 
-    Checkpoints hold the adapters and all else that is trained, and name this file and its hash; it must be given again when a run
-    is resumed, tested or merged. Without it the adapters go on the weights of `network_g:backbone`.
+    Checkpoints hold the adapters and all else that is trained, and name this file and its hash; it must be given again when a
+    run is resumed, tested or merged. Without it the adapters go on the weights of `network_g:backbone`.
 
     Args:
         path: the section `path` of the option file.
         resumed: whether `pretrain_network_g` was put there to resume a run.
 
     Raises:
-        UserError: a base for a network without adapters; none for one on an untrained backbone; one that is no checkpoint of this
-            network, beside other frozen parts or with a part given twice; or a whole network where one with adapters belongs.
+        UserError: a base for a network without adapters; none for adapters on an untrained backbone; one that is no checkpoint
+            of this network, or was trained beside other frozen parts; or a whole network where one with adapters belongs.
     """
     base = path.get('pretrain_network_base')
     if not has_adapters(network):

@@ -142,7 +142,8 @@ class CheckpointedModel(BaseModel):
             path = self.opt['path'].get(f'pretrain_network_{part}')
             if path is None or self.resumed:
                 continue
-            if self.opt['path'].get('pretrain_network_g') is not None:
-                raise UserError(f'path:pretrain_network_{part}: pretrain_network_g holds this part too; leave one out')
+            for whole in ('g', *self.pretrained_bases):
+                if self.opt['path'].get(f'pretrain_network_{whole}') is not None:
+                    raise UserError(f'path:pretrain_network_{part}: pretrain_network_{whole} holds this part too; leave one out')
             weights = checkpoints.read_weights(Path(path), 'params_ema')
             checkpoints.load_weights(network.get_submodule(part), weights, Path(path))

@@ -12,7 +12,7 @@ Network = TypeVar('Network', bound=nn.Module)
 
 
 def copy_for_average(network: Network) -> Network:
-    """A copy in eval mode, none of it trained, which shares the network's frozen parameters instead of holding them twice."""
+    """A copy in eval mode, none of it trained, which shares the network's frozen parameters rather than hold them twice."""
     frozen = {id(parameter): parameter for parameter in network.parameters() if not parameter.requires_grad}
     return deepcopy(network, frozen).requires_grad_(False).eval()
 

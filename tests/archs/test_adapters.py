@@ -71,7 +71,8 @@ def test_what_is_trained_and_what_is_saved() -> None:
     assert {name.split('.lora_')[0] if '.lora_' in name else name.rpartition('.')[0] for name in backbone} == {
         TRAINED_WHOLE, *(f'transformer_blocks.{block}.{layer}' for block in range(4)
                          for layer in (*(f'{attention}.{part}' for attention in ('attn1', 'attn2')
-                                         for part in ('to_q', 'to_k', 'to_v', 'to_out.0')), 'ff.conv_inverted', 'ff.conv_point'))}
+                                         for part in ('to_q', 'to_k', 'to_v', 'to_out.0')),
+                                       'ff.conv_inverted', 'ff.conv_point'))}
     saved = adapted.state_dict()
     trained = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
     assert trained <= saved.keys()
@@ -118,7 +119,7 @@ def test_a_target_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize('lora, message', [
-    ({'targets': ['to_q', 'to_w']}, r"network_g:lora:targets: 'to_w' is no layer .*; its layers end in .*conv_point.*to_out\.0"),
+    ({'targets': ['to_q', 'to_w']}, r"network_g:lora:targets: 'to_w' is no layer .* end in .*conv_point.*to_out\.0,"),
     ({'targets': ['conv_depth']}, "network_g:lora:targets: 'conv_depth' is no layer"),
     ({'targets': ['patch_embed.proj']}, "network_g:lora:targets: 'patch_embed.proj' is no layer"),
     ({'targets': ['_q']}, "network_g:lora:targets: '_q' is no layer"),

@@ -107,8 +107,8 @@ def test_another_base_is_refused(options: dict[str, Any], base: Path, tmp_path: 
     content = torch.load(base, weights_only=True)
     torch.save({'params': content['params']}, tmp_path / 'other.pth')
     path = {**options['path'], 'pretrain_network_base': str(tmp_path / 'other.pth'), 'pretrain_network_g': str(checkpoint)}
-    with pytest.raises(UserError, match=rf"^network_g:backbone: '{tmp_path}/other.pth' .* is not what checkpoint '{checkpoint}' "
-                                        rf"was trained with, '{base}'"):
+    with pytest.raises(UserError, match=rf"^network_g:backbone: '{tmp_path}/other.pth' .* is not what checkpoint "
+                                        rf"'{checkpoint}' was trained with, '{base}'"):
         GLOWDeblurModel({**options, 'path': path})
 
 
@@ -118,8 +118,8 @@ def test_another_base_is_refused(options: dict[str, Any], base: Path, tmp_path: 
     (True, True, 'base.pth', "path:pretrain_network_g: '.*base.pth' is no checkpoint with adapters; a whole network"),
     (False, False, 'models/net_g_1.pth', "checkpoint '.*net_g_1.pth' lacks most weights of backbone, which had adapters"),
 ])
-def test_weights_that_do_not_go_together(options: dict[str, Any], tmp_path: Path, lora: bool, base_given: bool, start: str | None,
-                                         message: str) -> None:
+def test_weights_that_do_not_go_together(options: dict[str, Any], tmp_path: Path, lora: bool, base_given: bool,
+                                         start: str | None, message: str) -> None:
     _saved(options, 0)
     network = {key: value for key, value in options['network_g'].items() if lora or key != 'lora'}
     path = {key: value for key, value in options['path'].items() if base_given or key != 'pretrain_network_base'}
@@ -128,12 +128,19 @@ def test_weights_that_do_not_go_together(options: dict[str, Any], tmp_path: Path
         GLOWDeblurModel({**options, 'network_g': network, 'path': path})
 
 
+def test_a_part_is_not_given_twice(options: dict[str, Any], base: Path) -> None:
+    path = {**options['path'], 'pretrain_network_prereconstruction': str(base)}
+    with pytest.raises(UserError, match='^path:pretrain_network_prereconstruction: pretrain_network_base holds this part too'):
+        GLOWDeblurModel({**options, 'path': path})
+
+
 def test_adapters_on_a_pretrained_backbone(tmp_path: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Checkpoints hold none of its weights and name the folder; a test beside other weights is refused."""
     monkeypatch.setitem(VARIANTS, 's600m', SHAPE)
     tiny_transformer(tmp_path / 'transformer')
     tiny_autoencoder(tmp_path / 'vae', stages=6)
-    network = {**options['network_g'], 'variant': 's600m', 'backbone': str(tmp_path / 'transformer'), 'codec': str(tmp_path / 'vae')}
+    network = {**options['network_g'], 'variant': 's600m', 'backbone': str(tmp_path / 'transformer'),
+               'codec': str(tmp_path / 'vae')}
     path = {key: value for key, value in options['path'].items() if key != 'pretrain_network_base'}
     options = {**options, 'network_g': network, 'path': path}
     model, checkpoint = _saved(options, 0)

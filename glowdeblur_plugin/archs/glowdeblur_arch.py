@@ -93,7 +93,7 @@ class GLOWDeblur(nn.Module):
                  text_instruction: str | None = None) -> None:
         super().__init__()
         parts = NANO_PARTS if variant == 'nano' else FULL_PARTS
-        self.codec = Frozen(_build_codec(variant, codec), None if codec is None else weights_reference(codec))
+        self.codec = build_codec(variant, codec)
         channels, compression = self.latent_channels, self.compression
         self.prereconstruction = build_prereconstruction(parts, prereconstruction)
         self.alignment = build_alignment(align, *feature_shape(self.prereconstruction), compression, channels)
@@ -177,6 +177,18 @@ class GLOWDeblur(nn.Module):
                                **time_arguments(self.backbone, sigma, embedded_guidance))[0]
         return self.target.velocity(output, noised, sigma, condition.aligned)
 
+    @torch.no_grad()
+    def sharp_latent(self, gt: Tensor, latent: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+        """The latent (N, C, h, w) of sharp pictures in float32, without gradient.
+
+        Args:
+            latent: what is known of it already, of the pictures where `known` (N,); those are not encoded.
+        """
+        if latent is not None and known.all():
+            return latent
+        with torch.autocast(gt.device.type, enabled=False):
+            return self.encode(gt) if latent is None else latent.index_put((~known,), self.encode(gt[~known]))
+
     def forward(self,
                 lq: Tensor,
                 gt: Tensor,
@@ -184,7 +196,9 @@ class GLOWDeblur(nn.Module):
                 sigma: Tensor | None = None,
                 keep_motion: Tensor | None = None,
                 text: Tensor | None = None,
-                text_mask: Tensor | None = None) -> dict[str, Tensor]:
+                text_mask: Tensor | None = None,
+                latent: Tensor | None = None,
+                latent_known: Tensor | None = None) -> dict[str, Tensor]:
         """One training pass.
 
         Args:
@@ -193,14 +207,14 @@ class GLOWDeblur(nn.Module):
             sigma: (K N,) noise levels.
             keep_motion: (N,), 0 where the motion map is dropped.
             text, text_mask: see `velocity`.
+            latent, latent_known: see `sharp_latent`.
 
         Returns:
             `prereconstruction`, `aligned`, `latent` (of gt), `motion`, and with noise `flow_error`, the error of
             the velocity (K N, C, h, w).
         """
         condition = self.condition(lq)
-        with torch.no_grad(), torch.autocast(gt.device.type, enabled=False):
-            latent = self.encode(gt)
+        latent = self.sharp_latent(gt, latent, latent_known)
         if self.training:
             self.target.observe(latent, condition.aligned)
         results = {
@@ -230,11 +244,16 @@ def resize_motion(motion: Tensor, size: tuple[int, int]) -> Tensor:
     return F.adaptive_avg_pool2d(motion, size) if tuple(motion.shape[-2:]) != tuple(size) else motion
 
 
-def _build_codec(variant: str, path: str | None) -> nn.Module:
+def build_codec(variant: str, path: str | None) -> Frozen:
+    """The frozen latent codec of a variant, with the reference of its weights where it has some.
+
+    Raises:
+        UserError: a path for the nano's codec, none for another's, or no AutoencoderDC there.
+    """
     if variant == 'nano':
         if path is not None:
             raise UserError(f"network_g:codec: the nano variant has its own codec, found {path!r}; leave it out")
-        return BlockDCTCodec()
+        return Frozen(BlockDCTCodec())
     if path is None:
         raise UserError(f"network_g:codec: the {variant} variant needs the diffusers folder or hub id of a 32x AutoencoderDC")
-    return AutoencoderCodec.from_pretrained(path)
+    return Frozen(AutoencoderCodec.from_pretrained(path), weights_reference(path))

@@ -55,8 +55,9 @@ class BPPMixtureDataset(DeblurDataset):
     def __init__(self, opt: Mapping[str, Any], section: str | None = None) -> None:
         super().__init__(opt, section)
         self.parts: dict[str, DeblurDataset] = {}
-        for name, (kind, part) in _part_sections(opt, self.options, self.section).items():
-            self.parts[name] = kind(part, _part_name(self.section, name))
+        sections = part_sections(opt, self.options, self.section)
+        for name, (place, (kind, part)) in zip(self.options.parts, sections.items(), strict=True):
+            self.parts[name] = kind(part, place)
         edge = max(part.render_edge for part in self.parts.values())
         for part in self.parts.values():
             part.render_edge = edge
@@ -76,8 +77,8 @@ class BPPMixtureDataset(DeblurDataset):
         if opt.get('phase', 'train') != 'train':
             raise UserError(f'{section}: BPPMixtureDataset is for training; validate on its parts, each in its own section')
         check_weights(options.parts, options.temperature, options.schedule, section)
-        for name, (kind, part) in _part_sections(opt, options, section).items():
-            kind.read_options(part, _part_name(section, name))
+        for place, (kind, part) in part_sections(opt, options, section).items():
+            kind.read_options(part, place)
         return options
 
     @property
@@ -133,21 +134,27 @@ def _form(value: Any) -> Any:
     return type(value).__name__
 
 
-def _part_name(section: str, part: str) -> str:
-    return f'{section}:parts:{part}'
+def part_sections(opt: Mapping[str, Any], options: BPPMixtureOptions,
+                  section: str) -> dict[str, tuple[type[DeblurDataset], dict[str, Any]]]:
+    """Place of each part in the option file, in their order -> its class and its section, filled up with what the mixture
+    settles for all parts.
 
+    Args:
+        opt: the mixture's section, with `phase`, of which `options` were read.
+        section: its own place.
 
-def _part_sections(opt: Mapping[str, Any], options: BPPMixtureOptions,
-                   section: str) -> dict[str, tuple[type[DeblurDataset], dict[str, Any]]]:
-    """Name of a part -> its class and its section, filled up with what the mixture settles for all parts."""
+    Raises:
+        UserError: a part without a type of ours, or with a key that holds for all.
+    """
     shared = {key: getattr(options, key, opt.get(key)) for key in SHARED_KEYS}
     sections = {}
     for name, part in options.parts.items():
+        place = f'{section}:parts:{name}'
         for key in SHARED_KEYS:
             if key in part:
-                raise UserError(f"{_part_name(section, name)}: key '{key}' holds for all parts, set it in {section}")
+                raise UserError(f"{place}: key '{key}' holds for all parts, set it in {section}")
         own = {key: value for key, value in part.items() if key not in MIXTURE_KEYS}
-        sections[name] = (_part_class(part.get('type'), _part_name(section, name)), {'name': name, **own, **shared})
+        sections[place] = (_part_class(part.get('type'), place), {'name': name, **own, **shared})
     return sections
 
 

@@ -24,7 +24,7 @@ from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 
 Encoding = Literal['png', 'zstd', 'webp', 'raw']
-SideEncoding = Literal['motion', 'caption', 'embedding']  # see `side_data`
+SideEncoding = Literal['motion', 'caption', 'embedding', 'latent']  # see `side_data`
 LOSSLESS_WEBP = [cv2.IMWRITE_WEBP_QUALITY, 101]
 FAST_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 ROWS_IN_DIFFERENCE = 16

@@ -154,7 +154,7 @@ class LmdbWriter:
     def _publish(self) -> None:
         manifest = {**asdict(self._manifest), 'count': len(self._lines)}
         encoding, lines = manifest['encoding'], sorted(self._lines.items())
-        channels = CHANNELS.get(encoding, 3)
+        channels = manifest['details'].get('channels', CHANNELS.get(encoding, 3))
         sizes = ''.join(f'{key}.{encoding} ({height},{width},{channels}) 1\n' for key, (height, width, _) in lines)
         lists = {META_FILE: sizes.encode(), MANIFEST_FILE: f'{json.dumps(manifest, indent=2)}\n'.encode()}
         checksums = {name: zlib.crc32(data) for name, data in lists.items()} | {key: entry[2] for key, entry in lines}

@@ -10,6 +10,7 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from glowdeblur_plugin.data.dataset_base import DeblurDataset, Symmetry, limit_worker_threads, random_crop, to_tensor
 from glowdeblur_plugin.data.picture_source import check_pairs, open_source
 from glowdeblur_plugin.data.randomness import draw_generator
+from glowdeblur_plugin.data.sample_latents import SampleLatents, check_latent_options
 from glowdeblur_plugin.data.sample_texts import SampleTexts, TextOptions, open_side
 from glowdeblur_plugin.data.side_data import MotionSource
 from glowdeblur_plugin.data.simulate.motion import flip_motion
@@ -25,11 +26,14 @@ class PairedLMDBOptions(TextOptions):
         dataroot_lq: blurry pictures, a packed set (.lmdb) or a folder.
         dataroot_gt: sharp pictures of the same keys and sizes; may be left out in validation and test.
         dataroot_motion: packed motion maps under the same keys, see `side_data`.
+        dataroot_latent: packed latents of the sharp pictures under the same keys, for training on whole pictures without flips;
+            `glowdeblur latents` makes them.
     """
 
     dataroot_lq: str
     dataroot_gt: str | None = None
     dataroot_motion: str | None = None
+    dataroot_latent: str | None = None
 
 
 @DATASET_REGISTRY.register()
@@ -37,7 +41,8 @@ class PairedLMDBDataset(DeblurDataset):
     """Random crops of pairs with flips in training, whole pairs in validation and test.
 
     Samples hold `lq`, `gt` (3, H, W), `domain` (the section's `name`) and both paths; without sharp pictures no `gt`.
-    With side data also `motion` (3, H, W), the blur tensor in pixels, and `motion_known` (True), and what `SampleTexts` reads.
+    With side data also `motion` (3, H, W), the blur tensor in pixels, and `motion_known` (True), and what `SampleTexts` and
+    `SampleLatents` read.
 
     Raises:
         UserError: wrong option; missing path; keys or sizes that differ; damaged or too small picture.
@@ -55,6 +60,7 @@ class PairedLMDBDataset(DeblurDataset):
         self.motion = self._open_motion()
         self.texts = SampleTexts(self.options, self.section, self.lq)
         self.keys = self.usable_keys(self.lq)
+        self.latents = SampleLatents(self.options.dataroot_latent, self.section, self.gt, self.options)
 
     @classmethod
     def read_options(cls, opt: Mapping[str, Any], section: str) -> PairedLMDBOptions:
@@ -62,6 +68,8 @@ class PairedLMDBDataset(DeblurDataset):
         options = super().read_options(opt, section)
         if opt.get('phase') == 'train' and options.dataroot_gt is None:
             raise UserError(f"{section}: key 'dataroot_gt' is missing (sharp pictures; only validation and test go without)")
+        if options.dataroot_latent is not None:
+            check_latent_options(options, section, opt.get('phase') == 'train')
         return options
 
     def _open_motion(self) -> MotionSource | None:
@@ -92,7 +100,7 @@ class PairedLMDBDataset(DeblurDataset):
                 picture = source.read(key, window)
                 sample[side] = to_tensor(symmetry(picture) if symmetry else picture, self.options.dtype)
                 sample[f'{side}_path'] = source.describe(key)
-        return sample | self._motion_of(key, window, symmetry) | self.texts.read(key)
+        return sample | self._motion_of(key, window, symmetry) | self.texts.read(key) | self.latents.read(key)
 
     def _motion_of(self, key: str, window: Window, symmetry: Symmetry | None) -> dict[str, Any]:
         if self.motion is None:
@@ -103,12 +111,12 @@ class PairedLMDBDataset(DeblurDataset):
         return {'motion': torch.from_numpy(motion), 'motion_known': True}
 
     def blank_extras(self) -> dict[str, Any]:
-        """No motion, no caption, no token, see the base class."""
+        """No motion, no caption, no token, no latent, see the base class."""
         side = self.options.gt_size
         blanks = {} if self.motion is None else {'motion': torch.zeros(3, side, side), 'motion_known': False}
-        return blanks | self.texts.blanks()
+        return blanks | self.texts.blanks() | self.latents.blanks()
 
     def fingerprint(self) -> str:
         """Hash of the settings, of both sides' keys and sizes, and of the kinds of side data."""
-        side = ['motion'] * (self.motion is not None) + self.texts.kinds
+        side = ['motion'] * (self.motion is not None) + self.texts.kinds + ['latent'] * (self.latents.source is not None)
         return self.hash_of([source for source in (self.lq, self.gt) if source is not None], side)

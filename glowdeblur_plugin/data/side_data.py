@@ -1,7 +1,8 @@
-"""What goes with the pictures of a packed set: motion maps, captions and text embeddings, each a packed set under the same keys.
+"""What goes with the pictures of a packed set: motion maps, captions, text embeddings and latents, each a packed set under the
+same keys.
 
-They lie beside the pictures, `<split>_motion.lmdb`, `<split>_caption.lmdb` and `<split>_embedding.lmdb`; a section of an option
-file names them by `dataroot_motion`, `dataroot_caption` and `dataroot_embedding`.
+They lie beside the pictures, `<split>_motion.lmdb`, `<split>_caption.lmdb`, `<split>_embedding.lmdb` and `<split>_latent.lmdb`; a
+section of an option file names them by `dataroot_motion`, `dataroot_caption`, `dataroot_embedding` and `dataroot_latent`.
 """
 
 import json
@@ -48,6 +49,11 @@ def encode_embedding(states: np.ndarray) -> EncodedPicture:
     return _encode_array(states, *states.shape)
 
 
+def encode_latent(latent: np.ndarray) -> EncodedPicture:
+    """Record of the latent (C, h, w) of a sharp picture, stored as float16."""
+    return _encode_array(latent, *latent.shape[1:])
+
+
 def encode_caption(caption: Caption) -> EncodedPicture:
     """Record of a caption."""
     data = json.dumps(caption._asdict(), ensure_ascii=False).encode()
@@ -60,7 +66,7 @@ def _encode_array(array: np.ndarray, height: int, width: int) -> EncodedPicture:
 
 
 def decode_array(data: memoryview | bytes, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """The array of `shape` in a record of `encode_motion` or `encode_embedding`, float32.
+    """The array of `shape` in a record of `encode_motion`, `encode_embedding` or `encode_latent`, float32.
 
     Raises:
         UserError: damaged data, or an array of another size; `name` says which.
@@ -187,6 +193,27 @@ class EmbeddingSource(SideSource):
         padded = np.zeros((length, channels), np.float32)
         padded[:len(states)] = states
         return padded, np.arange(length) < len(states)
+
+
+class LatentSource(SideSource):
+    """Latents (C, h, w) of whole sharp pictures; the manifest says of which codec and of which pictures."""
+
+    encoding = 'latent'
+
+    def __init__(self, root: str | Path) -> None:
+        super().__init__(root)
+        if not isinstance(self.channels, int) or self.channels < 1:
+            raise UserError(f'{self.root}: its manifest says channels: {self.channels!r}, expected a whole number; make it again '
+                            'with glowdeblur latents')
+
+    @property
+    def channels(self) -> int:
+        """Channels C of the latents."""
+        return self.manifest.details.get('channels')
+
+    def read(self, key: str) -> np.ndarray:
+        """The latent under `key`, float32 (C, h, w)."""
+        return decode_array(read_record(self.root, key), (self.channels, *self.sizes[key]), f'{self.root}/{key}')
 
 
 def split_and_side(root: Path) -> tuple[str, str]:

@@ -25,12 +25,14 @@ class _Task:
         encoding: None where it is not known.
         records: key -> size as listed, and checksum; None where it lacks.
         compared: false where the whole set has no checksums.
+        channels: of side data that is a grid.
     """
 
     root: Path
     encoding: str | None
     records: dict[str, tuple[tuple[int, int], int | None]]
     compared: bool
+    channels: int
 
 
 def verify_set(root: Path, progress: Progress = silent) -> list[str]:
@@ -50,8 +52,9 @@ def verify_set(root: Path, progress: Progress = silent) -> list[str]:
     check_whole(root)
     problems, keys, done = _damaged_lists(root, manifest, len(sizes), of_files), list(sizes), 0
     encoding = manifest.encoding if manifest is not None else None if of_files else 'png'
+    channels = 3 if manifest is None else manifest.details.get('channels', 3)
     tasks = (_Task(root, encoding, {key: (sizes[key], checksums.get(key)) for key in keys[start:start + RECORDS_A_TASK]},
-                   bool(of_files or checksums)) for start in range(0, len(keys), RECORDS_A_TASK))
+                   bool(of_files or checksums), channels) for start in range(0, len(keys), RECORDS_A_TASK))
     progress(f'{root}: verified', 0, len(keys))
     try:
         with Workers(max(2, usable_cores())) as workers:
@@ -99,7 +102,7 @@ def _damaged(task: _Task) -> list[str]:
                 if task.compared:
                     _compare(data, checksum, f'{task.root}/{key}')
                 if task.encoding is not None:
-                    _decode(data, task.encoding, size, f'{task.root}/{key}')
+                    _decode(data, task, size, f'{task.root}/{key}')
         except UserError as error:
             problems.append(str(error))
     return problems
@@ -113,12 +116,12 @@ def _compare(data: memoryview, expected: int | None, name: str) -> None:
         raise UserError(f'{name}: is damaged, its checksum is {found:08x} and should be {expected:08x}; pack the set again')
 
 
-def _decode(data: memoryview, encoding: str, size: tuple[int, int], name: str) -> None:
-    if encoding == 'caption':
+def _decode(data: memoryview, task: _Task, size: tuple[int, int], name: str) -> None:
+    if task.encoding == 'caption':
         decode_caption(data, size[0], name)
-    elif encoding == 'embedding':
+    elif task.encoding == 'embedding':
         decode_array(data, size, name)
-    elif encoding == 'motion':
-        decode_array(data, (3, *size), name)
+    elif task.encoding in ('motion', 'latent'):
+        decode_array(data, (task.channels, *size), name)
     else:
-        decode_record(data, encoding, size, None, name)
+        decode_record(data, task.encoding, size, None, name)

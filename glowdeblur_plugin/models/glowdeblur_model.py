@@ -15,6 +15,7 @@ from glowdeblur_plugin.models.deblur_model import DeblurModel
 from glowdeblur_plugin.models.flow_record import FlowRecord
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
 from glowdeblur_plugin.models.glowdeblur_summary import write_summary
+from glowdeblur_plugin.models.latent_cache import check_latents
 from glowdeblur_plugin.models.options import DeblurTrainOptions
 from glowdeblur_plugin.models.semantic import check_texts, kept_texts
 from glowdeblur_plugin.models.validation import PictureResult
@@ -92,6 +93,7 @@ class GLOWDeblurModel(DeblurModel):
         super().init_training_settings()
         self.memory = PeakMemory()
         options = self.train_options
+        check_latents(self.bare_net.codec, self.opt['datasets'])
         self.criteria = self.build_losses(pixel_opt=options.pixel_opt,
                                           frequency_opt=options.frequency_opt,
                                           motion_opt=options.motion_opt)
@@ -104,7 +106,8 @@ class GLOWDeblurModel(DeblurModel):
         l_flow."""
         options, batch = self.train_options, self.batch
         with_flow = current_iter > self.flow_starts
-        output = self.net_g(self.lq, self.gt, **(self._draw(generator) if with_flow else {}))
+        known = {name: batch[name] for name in ('latent', 'latent_known') if name in batch}
+        output = self.net_g(self.lq, self.gt, **known, **(self._draw(generator) if with_flow else {}))
         picture = output['prereconstruction'].float()
         losses = {
             'l_pixel': self.criteria['pixel_opt'](picture, self.gt),

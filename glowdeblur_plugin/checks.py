@@ -18,6 +18,7 @@ from glowdeblur_plugin.options import Schema, convert, read_section, unknown_key
 
 Section = dict[str, Any]
 
+MADE_BY = {'dataroot_latent': 'glowdeblur latents -opt <this file>'}
 NOT_FOR_OTHER_MODELS = {'dtype': 'uint8', 'render': 'device'}
 
 
@@ -82,12 +83,13 @@ def check_data_paths(opt: Section) -> None:
     """Check that the data is there.
 
     Raises:
-        UserError: a path is missing; quotes the section's `made_by`, the command that makes it.
+        UserError: a path is missing; quotes the command that makes it, of pictures the section's `made_by`.
     """
     for section, key, name in data_roots(opt):
+        maker = MADE_BY.get(key, section.get('made_by'))
         for path in section[key] if isinstance(section[key], list) else [section[key]]:
             if path is not None and not Path(path).exists():
-                raise UserError(f"{name}:{key}: '{path}' does not exist{made_by(section.get('made_by'))}")
+                raise UserError(f"{name}:{key}: '{path}' does not exist{made_by(maker)}")
 
 
 def data_roots(opt: Section) -> Iterator[tuple[Section, str, str]]:

@@ -81,6 +81,9 @@ CHANGES = {
         {'path__resume_state': '/nowhere/8.state'}, "path:resume_state: checkpoint '/nowhere/8.state' does not exist"),
     'missing data': ({'datasets__train__dataroot_gt': '/nowhere/gt', 'datasets__train__made_by': 'glowdeblur pack gopro'},
                      "datasets:train:dataroot_gt: '/nowhere/gt' does not exist; it is made by: glowdeblur pack gopro"),
+    'missing latents': (
+        {'datasets__train__dataroot_latent': '/nowhere', 'datasets__train__use_hflip': False, 'datasets__train__use_rot': False},
+        "datasets:train:dataroot_latent: '/nowhere' does not exist; it is made by: glowdeblur latents -opt <this file>"),
     'too many GPUs': ({'num_gpu': 99}, 'num_gpu: 99 is more than the'),
     'wrong number of GPUs': ({'num_gpu': 'all'}, "num_gpu: expected a whole number, at least 0 or one of auto, found 'all'"),
     'seed': ({'manual_seed': 'random'}, "option file:manual_seed: expected a whole number, found 'random'"),

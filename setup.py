@@ -25,7 +25,7 @@ PACKAGES = [
     'glowdeblur_plugin.report',
 ]
 SEMANTIC = ['transformers>=5.0', 'pillow>=9.1']
-LORA = ['peft>=0.17']
+LORA = ['peft>=0.18']
 BASELINES = ['spandrel>=0.4.1,<0.5', 'spandrel-extra-arches>=0.2,<0.3']
 
 setup(

@@ -23,7 +23,7 @@ class LoraOptions:
 
     Attributes:
         rank: rows of A, columns of B.
-        alpha: see above; the same change of the weights needs no other learning rate at another rank.
+        alpha: alpha / rank scales the change, and under AdamW the adapters' pace against that of all else that is trained.
         targets: ends of the names of the linear layers and convolutions that get one; by default all of attention and the
             1x1 convolutions of the feed-forward part (our choice).
     """

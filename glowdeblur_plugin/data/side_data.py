@@ -1,8 +1,8 @@
 """What goes with the pictures of a packed set: motion maps, captions, text embeddings and latents, each a packed set under the
 same keys.
 
-They lie beside the pictures, `<split>_motion.lmdb`, `<split>_caption.lmdb`, `<split>_embedding.lmdb` and `<split>_latent.lmdb`; a
-section of an option file names them by `dataroot_motion`, `dataroot_caption`, `dataroot_embedding` and `dataroot_latent`.
+They lie beside the pictures, `<split>_motion.lmdb`, `<split>_caption.lmdb`, `<split>_embedding.lmdb` and `<split>_latent.lmdb`;
+a section of an option file names them by `dataroot_motion`, `dataroot_caption`, `dataroot_embedding` and `dataroot_latent`.
 """
 
 import json
@@ -203,8 +203,8 @@ class LatentSource(SideSource):
     def __init__(self, root: str | Path) -> None:
         super().__init__(root)
         if not isinstance(self.channels, int) or self.channels < 1:
-            raise UserError(f'{self.root}: its manifest says channels: {self.channels!r}, expected a whole number; make it again '
-                            'with glowdeblur latents')
+            raise UserError(f'{self.root}: its manifest says channels: {self.channels!r}, expected a whole number; make it '
+                            'again with glowdeblur latents')
 
     @property
     def channels(self) -> int:

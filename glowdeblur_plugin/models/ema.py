@@ -32,7 +32,7 @@ class WeightAverage:
 
     Args:
         source: the network that is trained, not wrapped.
-        average: a copy of it by `copy_for_average`; where `source` is sharded, sharded alike, and each process updates its part.
+        average: a copy of it by `copy_for_average`; sharded as `source` is, and each process updates its part.
         decay: see `decay_at`.
     """
 

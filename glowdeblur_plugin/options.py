@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from glowdeblur_plugin.errors import UserError
 
 Schema = TypeVar('Schema')
+NOTHING = 'none'
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def read_section(schema: type[Schema], section: Mapping[str, Any] | None, name: 
 def convert(value: Any, hint: Any, name: str) -> Any:
     """Check `value` against the type hint `hint` and return it in that type; `name` starts the error.
 
-    Whole numbers are taken for floats, and so is text such as `1e-4`, which YAML 1.1 does not read as a number.
+    Whole numbers are taken for floats, and so is text such as `1e-4`, which YAML 1.1 does not read as a number; nothing (`~`, and
+    `none` on the command line) is taken for the choice `none`.
     """
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is typing.Annotated:
@@ -105,6 +107,8 @@ def convert(value: Any, hint: Any, name: str) -> Any:
             return None
         return _first_match(value, [entry for entry in arguments if entry is not type(None)], hint, name)
     if origin is Literal:
+        if value is None and NOTHING in arguments:
+            return NOTHING
         if value in arguments and type(value) in {type(entry) for entry in arguments}:
             return value
         raise UserError(f'{name}: {value!r} is not one of {", ".join(map(str, arguments))}')

@@ -9,7 +9,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import basicsr.train
 import pytest
@@ -25,6 +25,7 @@ from glowdeblur_plugin.compat.aliases import ALIASES, AliasFinder, BasicSRFinder
 from glowdeblur_plugin.compat.options import resolve_paths, set_gpus
 from glowdeblur_plugin.compat.sampler import DrawSampler
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import convert
 
 LOGGER = logging.getLogger('basicsr')
 
@@ -184,6 +185,15 @@ def test_changes_take_yaml_values() -> None:
     option_file.apply_changes(opt, ['train:optim_g:lr=1e-4', 'train : optim_g : betas = [0.9, 0.99]', 'name=x=y', 'val=None',
                                     'train:on=true'])
     assert opt == {'train': {'optim_g': {'lr': 1e-4, 'betas': [0.9, 0.99]}, 'on': True}, 'name': 'x=y', 'val': None}
+
+
+def test_nothing_on_the_command_line_is_the_choice_none() -> None:
+    """BasicSR reads `none` there as no value; a choice of that name is meant where there is one."""
+    opt = {'train': {'sharding': 'fsdp', 'precision': 'bf16'}}
+    option_file.apply_changes(opt, ['train:sharding=none', 'train:precision=none'])
+    assert convert(opt['train']['sharding'], Literal['none', 'fsdp'], 'sharding') == 'none'
+    with pytest.raises(UserError, match='None is not one of fp32, bf16'):
+        convert(opt['train']['precision'], Literal['fp32', 'bf16'], 'precision')
 
 
 def test_relative_paths_start_at_the_root(tmp_path: Path) -> None:

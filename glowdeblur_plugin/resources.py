@@ -1,10 +1,12 @@
-"""How long the process has run and how much memory it has taken."""
+"""How long the process has run, how much memory it has taken and how much is left."""
 
 import os
 import threading
 import time
 import weakref
 from pathlib import Path
+
+import torch
 
 _IMPORTED = time.monotonic()
 
@@ -16,6 +18,23 @@ def process_seconds() -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf('SC_CLK_TCK')
     except (OSError, IndexError, ValueError, AttributeError):
         return time.monotonic() - _IMPORTED
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that new tensors on that device may take: what is free, and what this process's allocator holds unused; on the CPU
+    what the system says is available, or what a limit on the process's group (control groups, version 2) leaves of it."""
+    if device.type == 'cuda':
+        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    lines = Path('/proc/meminfo').read_text().splitlines()
+    available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith('MemAvailable:'))
+    group = Path('/sys/fs/cgroup')
+    try:
+        limit, used = (int((group / f'memory.{name}').read_text()) for name in ('max', 'current'))
+        cached = next(int(line.split()[1]) for line in (group / 'memory.stat').read_text().splitlines()
+                      if line.startswith('inactive_file '))
+        return min(available, limit - used + cached)
+    except (OSError, ValueError, StopIteration):
+        return available
 
 
 class PeakMemory:

@@ -18,7 +18,7 @@ DryRun = FakeTensorMode
 
 class LiveBytes(TorchDispatchMode):
     """Counts the bytes of all tensors that are made while it is on, for as long as they live; not those that were there before,
-    whatever is written into them.
+    whatever is written into them, nor views.
 
     Attributes:
         now: bytes that live.
@@ -35,7 +35,7 @@ class LiveBytes(TorchDispatchMode):
         """Run the operation and take note of what it made."""
         given = {entry.untyped_storage()._cdata for entry in tree_iter((args, kwargs)) if isinstance(entry, torch.Tensor)}
         result = func(*args, **(kwargs or {}))
-        for entry in tree_iter(result):
+        for entry in () if func.is_view else tree_iter(result):
             if isinstance(entry, torch.Tensor) and entry.untyped_storage()._cdata not in given:
                 self._add(entry.untyped_storage())
         return result

@@ -19,11 +19,13 @@ from glowdeblur_plugin.drawing import labelled_strip, motion_panel
 from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
 from glowdeblur_plugin.models.semantic import allowed_texts, with_true_motion
 from glowdeblur_plugin.models.text_guidance import guided_velocity
+from glowdeblur_plugin.models.tile_choice import TileSettings
+from glowdeblur_plugin.models.tiled_network import TiledGLOWDeblur
 from glowdeblur_plugin.options import Between
 
 
 @dataclass(kw_only=True)
-class RestorationSettings:
+class RestorationSettings(TileSettings):
     """How a picture is restored.
 
     Attributes:
@@ -46,7 +48,7 @@ class RestorationSettings:
     oracle_guidance: bool = False
 
 
-def restore(net: GLOWDeblur,
+def restore(net: GLOWDeblur | TiledGLOWDeblur,
             condition: Condition,
             generators: Sequence[torch.Generator],
             steps: int,
@@ -76,7 +78,7 @@ def restore(net: GLOWDeblur,
     return net.decode(latent)
 
 
-def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
+def evaluate(net: GLOWDeblur | TiledGLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
              full: bool) -> dict[str, Tensor | float]:
     """Restore the picture of a batch of one. The true motion is compared with and not given to the network, nor is a text that
     does not say that it was made from the blurry picture, unless the settings say `oracle_guidance`.

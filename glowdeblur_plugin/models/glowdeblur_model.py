@@ -18,6 +18,7 @@ from glowdeblur_plugin.models.glowdeblur_summary import write_summary
 from glowdeblur_plugin.models.latent_cache import check_latents
 from glowdeblur_plugin.models.options import DeblurTrainOptions
 from glowdeblur_plugin.models.semantic import check_texts, kept_texts
+from glowdeblur_plugin.models.tile_choice import TileChoice
 from glowdeblur_plugin.models.validation import PictureResult
 from glowdeblur_plugin.options import Between
 from glowdeblur_plugin.resources import PeakMemory, process_seconds
@@ -82,6 +83,10 @@ class GLOWDeblurModel(DeblurModel):
     pretrained_parts = ('prereconstruction',)
     pretrained_bases = ('base',)
     find_unused_parameters = True
+
+    def __init__(self, opt: dict[str, Any]) -> None:
+        super().__init__(opt)
+        self.tiles = TileChoice(self.val_options, self.bare_net)
 
     def load_pretrained_parts(self, network: nn.Module) -> None:
         """What adapters go on, and then as every model does."""
@@ -154,7 +159,8 @@ class GLOWDeblurModel(DeblurModel):
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """Restore one picture; figures and pictures as `glowdeblur_evaluation.evaluate` gives them."""
-        return evaluate(self.evaluation_network(), batch, generator, self.val_options, self.val_options.full_report
+        net = self.tiles.fit(self.evaluation_network(), *batch['lq'].shape[-2:])
+        return evaluate(net, batch, generator, self.val_options, self.val_options.full_report
                         and 'gt' in batch)
 
     def after_validation(self, dataset_name: str, rows: list[dict[str, Any]], current_iter: int | str, tb_logger: Any) -> None:

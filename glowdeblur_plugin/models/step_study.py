@@ -13,6 +13,7 @@ from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.diffusion.sampler import SolverName
 from glowdeblur_plugin.models.glowdeblur_evaluation import restore
+from glowdeblur_plugin.models.tiled_network import TiledGLOWDeblur
 
 NIQE_BLOCK = 96
 Row = dict[str, Any]

@@ -1,0 +1,153 @@
+"""Whether a picture is restored whole or in tiles, chosen from the memory that is free."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple
+
+import torch
+from basicsr.utils import get_root_logger
+
+from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
+from glowdeblur_plugin.diffusion.tiling import tile_count
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.models.dry_run import DryRun, LiveBytes
+from glowdeblur_plugin.models.tiled_network import TiledGLOWDeblur
+from glowdeblur_plugin.options import Between
+from glowdeblur_plugin.resources import free_bytes
+
+GIB = 2**30
+# What is left goes to the libraries' working memory and to what allocators cannot use. Our choice.
+USED_SHARE = 0.8
+# Bytes for each pixel of a whole picture while it is restored and measured in tiles: results of all ways of restoring as float32
+# pictures, the running sums, and what metrics and strips need.
+KEPT_BYTES = 400
+# The longest text (SANA's), with guidance on it: the most that a step needs.
+TEXT_STATES = 300
+
+
+@dataclass(kw_only=True)
+class TileSettings:
+    """How large pictures are restored.
+
+    Attributes:
+        tile: `auto` restores a picture whole where memory is free for it and else in the largest tiles for which it is, `none`
+            always whole; a number is the side of square tiles in pixels, for all pictures that are larger.
+        tile_overlap: pixels that neighbouring tiles share at least.
+    """
+
+    tile: Literal['auto', 'none'] | Annotated[int, Between(1)] = 'auto'
+    tile_overlap: Annotated[int, Between(0)] = 128
+
+
+class MemoryNeed(NamedTuple):
+    """Bytes that restoring takes beside the weights: `fixed` + `per_pixel` times the area in pixels."""
+
+    fixed: float
+    per_pixel: float
+
+    def bytes(self, height: int, width: int) -> float:
+        """For a picture or tile of that size."""
+        return self.fixed + self.per_pixel * height * width
+
+
+class TileChoice:
+    """Fits a network to pictures by `TileSettings`.
+
+    Free memory is looked at once, at the first picture, so that all pictures of a run are treated alike.
+
+    Raises:
+        UserError: sides that are no multiples of the network's, or tiles smaller than two overlaps.
+    """
+
+    def __init__(self, settings: TileSettings, net: GLOWDeblur) -> None:
+        self.settings, self.multiple = settings, net.size_multiple
+        self._check('tile_overlap', settings.tile_overlap, 0)
+        self.smallest = max(2 * settings.tile_overlap, self.multiple)
+        if isinstance(settings.tile, int):
+            self._check('tile', settings.tile, self.smallest)
+            if settings.tile < self.smallest:
+                raise UserError(f'val:tile: {settings.tile} is less than two overlaps; use at least {self.smallest}, or a smaller '
+                                'tile_overlap')
+        self._free: int | None = None
+        self._need: MemoryNeed | None = None
+        self._told: set[str] = set()
+
+    def _check(self, key: str, value: int, least: int) -> None:
+        if value % self.multiple:
+            near = [side for side in (value // self.multiple * self.multiple, -(-value // self.multiple) * self.multiple)
+                    if side >= least] or [least]
+            raise UserError(f'val:{key}: {value} is not a multiple of {self.multiple}, which this network needs; use '
+                            + ' or '.join(map(str, near)))
+
+    def fit(self, net: GLOWDeblur, height: int, width: int) -> GLOWDeblur | TiledGLOWDeblur:
+        """What restores a picture of that size: the network itself, or one that works in tiles.
+
+        Call it in the mode of precision in which the network will run.
+
+        Raises:
+            UserError: not even the smallest tiles fit into the free memory.
+        """
+        tile, area = self.settings.tile, tuple(-(-side // self.multiple) * self.multiple for side in (height, width))
+        if tile == 'none':
+            return net
+        sides = self._sides(net, *area) if tile == 'auto' else tuple(min(tile, side) for side in area)
+        return net if sides == area else TiledGLOWDeblur(net, sides, self.settings.tile_overlap)
+
+    def _sides(self, net: GLOWDeblur, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the tiles, or of the picture itself where it fits."""
+        device = net.null_text.device
+        if self._need is None:
+            self._need, self._free = memory_need(net), free_bytes(device)
+        need, left = self._need, USED_SHARE * self._free - KEPT_BYTES * height * width
+        sides = range(max(height, width), self.smallest - 1, -self.multiple)
+        side = next((side for side in sides if need.bytes(min(side, height), min(side, width)) <= left), None)
+        whole = f'{width}x{height} whole needs {_gib(need.bytes(height, width) + KEPT_BYTES * height * width)}'
+        free = f'{_gib(self._free)} are free on {device}, of which {USED_SHARE:.0%} are used'
+        if side is None:
+            least = need.bytes(*(min(self.smallest, side) for side in (height, width))) + KEPT_BYTES * height * width
+            raise UserError(f'val:tile: {width}x{height} needs {_gib(least)} even in tiles of {self.smallest} pixels, and '
+                            f'{free}; free some, or use a smaller tile_overlap or smaller pictures')
+        even = tuple(self._even(length, side) for length in (height, width))
+        if even == (height, width):
+            self._tell('whole', f'Pictures are restored whole: {whole}, {free}')
+        else:
+            self._tell('tiles', f'Pictures are restored in tiles of {even[1]}x{even[0]} that share '
+                       f'{self.settings.tile_overlap} pixels: {whole}, {free}')
+        return even
+
+    def _even(self, length: int, side: int) -> int:
+        """The smallest side of as many tiles as sides of `side` take along `length`."""
+        overlap = self.settings.tile_overlap
+        count = tile_count(length, side, overlap)
+        return -(-(length + (count - 1) * overlap) // (count * self.multiple)) * self.multiple
+
+    def _tell(self, kind: str, line: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            get_root_logger().info(line)
+
+
+def memory_need(net: GLOWDeblur) -> MemoryNeed:
+    """Bytes that the network's tensors take at one time while a picture is restored with guidance on the longest text, counted on
+    shapes alone at two sizes: every part works in memory proportional to the area, apart from what does not depend on it."""
+    sides = 8 * net.size_multiple, 16 * net.size_multiple
+    small, large = (_live_bytes(net, side, side) for side in sides)
+    per_pixel = (large - small) / (sides[1]**2 - sides[0]**2)
+    return MemoryNeed(small - per_pixel * sides[0]**2, per_pixel)
+
+
+def _live_bytes(net: GLOWDeblur, height: int, width: int) -> int:
+    """The most that lives at one time in condition, one step of two latents and decoding, beside the weights."""
+    device = net.null_text.device
+    with torch.no_grad(), torch.compiler.set_stance('force_eager'), DryRun(allow_non_fake_inputs=True), LiveBytes() as live:
+        condition = net.condition(torch.empty(1, 3, height, width, device=device))
+        both = type(condition)(*(part.expand(2, -1, -1, -1) for part in (
+            condition.prereconstruction, condition.aligned, condition.motion, condition.motion_map)))
+        text = torch.empty(2, TEXT_STATES, net.null_text.shape[-1], device=device)
+        latents = torch.empty_like(both.aligned, memory_format=torch.contiguous_format)
+        net.velocity(latents, torch.empty(2, device=device), both, text, torch.ones(2, TEXT_STATES, device=device))
+        net.decode(latents[:1])
+    return live.peak
+
+
+def _gib(size: float) -> str:
+    return f'{size / GIB:.2f} GiB'

@@ -87,7 +87,7 @@ class TileChoice:
             UserError: not even the smallest tiles fit into the free memory.
         """
         tile, area = self.settings.tile, tuple(-(-side // self.multiple) * self.multiple for side in (height, width))
-        if tile == 'none':
+        if tile == 'none' or max(area) <= self.smallest:
             return net
         sides = self._sides(net, *area) if tile == 'auto' else tuple(min(tile, side) for side in area)
         return net if sides == area else TiledGLOWDeblur(net, sides, self.settings.tile_overlap)

@@ -21,20 +21,25 @@ def process_seconds() -> float:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that new tensors on that device may take: what is free, and what this process's allocator holds unused; on the CPU
-    what the system says is available, or what a limit on the process's group (control groups, version 2) leaves of it."""
+    """Memory that new tensors on that device may take: on CUDA what is free and what this process's allocator holds unused; on the
+    CPU what the system says is available (all its memory where it does not say), or less where a control group (version 2)
+    leaves less."""
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    lines = Path('/proc/meminfo').read_text().splitlines()
-    available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith('MemAvailable:'))
+    try:
+        available = 1024 * _entry(Path('/proc/meminfo'), 'MemAvailable:')
+    except (OSError, StopIteration):
+        available = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     group = Path('/sys/fs/cgroup')
     try:
         limit, used = (int((group / f'memory.{name}').read_text()) for name in ('max', 'current'))
-        cached = next(int(line.split()[1]) for line in (group / 'memory.stat').read_text().splitlines()
-                      if line.startswith('inactive_file '))
-        return min(available, limit - used + cached)
+        return min(available, limit - used + _entry(group / 'memory.stat', 'inactive_file'))
     except (OSError, ValueError, StopIteration):
         return available
+
+
+def _entry(file: Path, name: str) -> int:
+    return next(int(words[1]) for words in map(str.split, file.read_text().splitlines()) if words[0] == name)
 
 
 class PeakMemory:

@@ -136,8 +136,10 @@ def memory_need(net: GLOWDeblur) -> MemoryNeed:
 
 
 def _live_bytes(net: GLOWDeblur, height: int, width: int) -> int:
-    """The most that lives at one time in condition, one step of two latents and decoding, beside the weights."""
+    """The most that lives at one time in condition, one step of two latents and decoding, beside the weights but with the copies
+    of them that autocast keeps."""
     device = net.null_text.device
+    torch.clear_autocast_cache()
     with torch.no_grad(), torch.compiler.set_stance('force_eager'), DryRun(allow_non_fake_inputs=True), LiveBytes() as live:
         condition = net.condition(torch.empty(1, 3, height, width, device=device))
         both = type(condition)(*(part.expand(2, -1, -1, -1) for part in (
@@ -146,6 +148,7 @@ def _live_bytes(net: GLOWDeblur, height: int, width: int) -> int:
         latents = torch.empty_like(both.aligned, memory_format=torch.contiguous_format)
         net.velocity(latents, torch.empty(2, device=device), both, text, torch.ones(2, TEXT_STATES, device=device))
         net.decode(latents[:1])
+    torch.clear_autocast_cache()  # of copies without values
     return live.peak
 
 

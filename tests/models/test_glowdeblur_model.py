@@ -12,9 +12,10 @@ import torch
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.flow_record import FlowRecord
-from glowdeblur_plugin.models.glowdeblur_evaluation import restore
+from glowdeblur_plugin.models.glowdeblur_evaluation import evaluate, restore
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
 from glowdeblur_plugin.models.seeds import picture_generator
+from glowdeblur_plugin.models.tiled_network import TiledGLOWDeblur
 from glowdeblur_plugin.resources import PeakMemory
 
 
@@ -36,7 +37,7 @@ def _sample(seed: int, height: int = 35, width: int = 50) -> dict[str, Any]:
             'lq_path': f'picture_{seed}', 'gt_path': f'picture_{seed}', 'domain': 'made'}
 
 
-def _model(folder: Path, is_train: bool = True, **train: Any) -> GLOWDeblurModel:
+def _model(folder: Path, is_train: bool = True, val: dict[str, Any] | None = None, **train: Any) -> GLOWDeblurModel:
     paths = {key: str(folder / key) for key in ('models', 'training_states', 'visualization')}
     for path in paths.values():
         Path(path).mkdir(exist_ok=True)
@@ -74,7 +75,8 @@ def _model(folder: Path, is_train: bool = True, **train: Any) -> GLOWDeblurModel
             'steps': 2,
             'warm_steps': 1,
             'full_report': True,
-            'metrics': {}
+            'metrics': {},
+            **(val or {})
         },
         'logger': {
             'print_freq': 1
@@ -124,6 +126,18 @@ def test_restoration_sees_neither_sharp_picture_nor_true_motion(tmp_path: Path) 
     assert torch.equal(first['restored'], second['restored'])
     assert first['psnr_restored_to_prereconstruction'] == second['psnr_restored_to_prereconstruction']
     assert first['psnr_restored'] != second['psnr_restored'] and first['motion_error'] != second['motion_error']
+
+
+def test_validation_restores_in_the_tiles_of_its_options(tmp_path: Path) -> None:
+    model = _model(tmp_path, val={'tile': 64, 'tile_overlap': 32})
+    _train(model, range(21, 25))
+    batch, net = torch.utils.data.default_collate([_sample(1, 70, 100)]), model.evaluation_network()
+    with torch.inference_mode():
+        given = model.evaluate_picture(batch, 0, picture_generator(7, 0))
+        whole, tiled = (evaluate(way, batch, picture_generator(7, 0), model.val_options, full=True)
+                        for way in (net, TiledGLOWDeblur(net, (64, 64), 32)))
+    assert all(torch.equal(torch.as_tensor(given[name]), torch.as_tensor(tiled[name])) for name in tiled)
+    assert not torch.equal(tiled['restored'], whole['restored'])
 
 
 def test_summary_has_every_figure_and_pictures_are_written(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
 from glowdeblur_plugin.models.semantic import allowed_texts, with_true_motion
 from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.models.tile_choice import TileSettings
-from glowdeblur_plugin.models.tiled_network import TiledGLOWDeblur
 from glowdeblur_plugin.options import Between
 
 
@@ -48,7 +47,7 @@ class RestorationSettings(TileSettings):
     oracle_guidance: bool = False
 
 
-def restore(net: GLOWDeblur | TiledGLOWDeblur,
+def restore(net: GLOWDeblur,
             condition: Condition,
             generators: Sequence[torch.Generator],
             steps: int,
@@ -63,6 +62,7 @@ def restore(net: GLOWDeblur | TiledGLOWDeblur,
     under autocast (diffusers' schedulers would round it to the velocity's precision).
 
     Args:
+        net: in eval mode; one that works in tiles will do.
         generators: N of them, one a picture, which give the noise; they are left as they are.
         steps: velocity evaluations.
         start: noise level to start at; below 1 around the aligned feature.
@@ -78,13 +78,13 @@ def restore(net: GLOWDeblur | TiledGLOWDeblur,
     return net.decode(latent)
 
 
-def evaluate(net: GLOWDeblur | TiledGLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
+def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
              full: bool) -> dict[str, Tensor | float]:
     """Restore the picture of a batch of one. The true motion is compared with and not given to the network, nor is a text that
     does not say that it was made from the blurry picture, unless the settings say `oracle_guidance`.
 
     Args:
-        net: in eval mode.
+        net: in eval mode; one that works in tiles will do.
         batch: `lq` (1, 3, H, W) in [0, 1], any size; `gt`, `motion` and texts where known.
         generator: gives the noise, the same for all ways of restoring; it is left as it is.
         settings: steps and starts.

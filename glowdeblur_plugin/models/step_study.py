@@ -13,7 +13,6 @@ from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.diffusion.sampler import SolverName
 from glowdeblur_plugin.models.glowdeblur_evaluation import restore
-from glowdeblur_plugin.models.tiled_network import TiledGLOWDeblur
 
 NIQE_BLOCK = 96
 Row = dict[str, Any]
@@ -24,7 +23,7 @@ def study_steps(net: GLOWDeblur, lq: Tensor, gt: Tensor, generator: torch.Genera
     """Restore one picture in every combination of solver, start and number of steps, from the same noise.
 
     Args:
-        net: in eval mode.
+        net: in eval mode; one that works in tiles will do.
         lq, gt: blurry and sharp picture (1, 3, H, W) in [0, 1], any size.
         generator: gives the noise; it is left as it is.
         texts: `text`, `text_mask` and `guidance` of `restore`.

@@ -10,6 +10,7 @@ from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.diffusion.tiling import tile_count
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.dry_run import DryRun, LiveBytes
+from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.models.tiled_network import TiledGLOWDeblur
 from glowdeblur_plugin.options import Between
 from glowdeblur_plugin.resources import free_bytes
@@ -20,8 +21,6 @@ USED_SHARE = 0.8
 # Bytes for each pixel of the whole picture beside what a tile takes: measured on the CPU, 37 for restoring, 151 with PSNR and SSIM,
 # 245 with a full report.
 KEPT_BYTES = 250
-# The longest text (SANA's), with guidance on it: the most that a step needs.
-TEXT_STATES = 300
 
 
 @dataclass(kw_only=True)
@@ -127,8 +126,8 @@ class TileChoice:
 
 
 def memory_need(net: GLOWDeblur) -> MemoryNeed:
-    """Bytes that the network's tensors take at one time while a picture is restored with guidance on the longest text, counted on
-    shapes alone at two sizes: every part works in memory proportional to the area, apart from what does not depend on it."""
+    """Bytes that the network's tensors take at one time while a picture is restored, with guidance where it reads texts, counted
+    on shapes alone at two sizes: every part works in memory proportional to the area, apart from what does not depend on it."""
     sides = 8 * net.size_multiple, 16 * net.size_multiple
     small, large = (_live_bytes(net, side, side) for side in sides)
     per_pixel = (large - small) / (sides[1]**2 - sides[0]**2)
@@ -136,18 +135,17 @@ def memory_need(net: GLOWDeblur) -> MemoryNeed:
 
 
 def _live_bytes(net: GLOWDeblur, height: int, width: int) -> int:
-    """The most that lives at one time in condition, one step of two latents and decoding, beside the weights but with the copies
-    of them that autocast keeps."""
+    """The most that lives at one time in condition, one step and decoding, beside the weights but with the copies of them that
+    autocast keeps."""
     device = net.null_text.device
     torch.clear_autocast_cache()
     with torch.no_grad(), torch.compiler.set_stance('force_eager'), DryRun(allow_non_fake_inputs=True), LiveBytes() as live:
-        condition = net.condition(torch.empty(1, 3, height, width, device=device))
-        both = type(condition)(*(part.expand(2, -1, -1, -1) for part in (
-            condition.prereconstruction, condition.aligned, condition.motion, condition.motion_map)))
-        text = torch.empty(2, TEXT_STATES, net.null_text.shape[-1], device=device)
-        latents = torch.empty_like(both.aligned, memory_format=torch.contiguous_format)
-        net.velocity(latents, torch.empty(2, device=device), both, text, torch.ones(2, TEXT_STATES, device=device))
-        net.decode(latents[:1])
+        condition, texts = net.condition(torch.empty(1, 3, height, width, device=device)), {}
+        if net.semantic != 'none':
+            texts = {'text': torch.empty(1, net.text_length, net.null_text.shape[-1], device=device),
+                     'text_mask': torch.ones(1, net.text_length, dtype=torch.bool, device=device)}
+        velocity = guided_velocity(net, condition, **texts, guidance=2.0)
+        net.decode(velocity(torch.empty_like(condition.aligned), torch.empty(1, device=device)))
     torch.clear_autocast_cache()  # of copies without values
     return live.peak
 

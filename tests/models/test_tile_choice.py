@@ -16,6 +16,7 @@ from glowdeblur_plugin.models import tile_choice
 from glowdeblur_plugin.models.dry_run import LiveBytes
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurValOptions
+from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.models.tile_choice import KEPT_BYTES, USED_SHARE, MemoryNeed, TileChoice, memory_need
 from glowdeblur_plugin.models.tiled_network import TiledGLOWDeblur
 from glowdeblur_plugin.options import read_section
@@ -39,13 +40,12 @@ def need(net: GLOWDeblur) -> MemoryNeed:
 
 @torch.no_grad()
 def _measured(net: GLOWDeblur, height: int, width: int) -> int:
-    """The peak of the tensors of a real run, with guidance on a text of 300 states."""
+    """The peak of the tensors of a real run, with guidance on a text where the network reads any."""
     with LiveBytes() as live:
         condition = net.condition(torch.rand(1, 3, height, width))
-        condition.aligned, condition.motion_map = (part.expand(2, -1, -1, -1) for part in (condition.aligned, condition.motion_map))
-        text, mask = torch.rand(2, 300, 32), torch.ones(2, 300)
-        velocity = net.velocity(torch.randn(condition.aligned.shape), torch.full((2, ), 0.5), condition, text, mask)
-        net.decode(velocity[:1])
+        texts = {} if net.semantic == 'none' else {'text': torch.rand(1, 300, 32), 'text_mask': torch.ones(1, 300)}
+        velocity = guided_velocity(net, condition, **texts, guidance=3.0)
+        net.decode(velocity(torch.randn(condition.aligned.shape), torch.full((1, ), 0.5)))
     return live.peak
 
 
@@ -53,6 +53,12 @@ def _measured(net: GLOWDeblur, height: int, width: int) -> int:
 def test_the_need_is_that_of_a_real_run(net: GLOWDeblur, need: MemoryNeed, size: tuple[int, int]) -> None:
     """Also at sizes between and beyond those it was counted at, 128 and 256, and of another shape."""
     assert need.bytes(*size) == pytest.approx(_measured(net, *size), rel=0.02)
+
+
+def test_texts_and_guidance_need_more(need: MemoryNeed) -> None:
+    reading = GLOWDeblur('nano', semantic='cache').eval()
+    assert memory_need(reading).bytes(400, 304) == pytest.approx(_measured(reading, 400, 304), rel=0.02)
+    assert memory_need(reading).per_pixel > 1.2 * need.per_pixel
 
 
 def test_bf16_needs_less_for_each_pixel_and_the_copies_of_the_weights(net: GLOWDeblur, need: MemoryNeed) -> None:
@@ -95,7 +101,7 @@ def test_tiles_shrink_with_the_memory(net: GLOWDeblur, need: MemoryNeed, machine
     whole = need.bytes(704, 1008) + kept
     assert machine.fit(1.01 * whole / USED_SHARE) is net
     areas = []
-    for free in (0.99 * whole, 0.8 * whole, 0.65 * whole, 0.58 * whole):
+    for free in (0.99 * whole, 0.9 * whole, 0.8 * whole, 0.7 * whole):
         tiled = machine.fit(free / USED_SHARE)
         assert isinstance(tiled, TiledGLOWDeblur) and need.bytes(*tiled.tile) + kept <= free
         assert not any(side % 16 for side in tiled.tile)

@@ -21,8 +21,8 @@ def process_seconds() -> float:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that new tensors on that device may take: on CUDA what is free and what this process's allocator holds unused; on the
-    CPU what the system says is available (all its memory where it does not say), or less where a control group (version 2)
+    """Memory that new tensors on that device may take: on CUDA what is free and what this process's allocator holds unused; on
+    the CPU what the system says is available (all its memory where it does not say), or less where a control group (version 2)
     leaves less."""
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

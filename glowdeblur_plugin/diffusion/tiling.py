@@ -51,10 +51,10 @@ def _starts(length: int, side: int, overlap: int) -> tuple[int, ...]:
 def map_tiles(function: Callable[..., Sequence[Tensor]], grid: TileGrid, *parts: Tensor) -> tuple[Tensor, ...]:
     """Apply `function` tile by tile and blend what it gives.
 
-    Where several tiles overlap, their results are added with weights that sum to 1, products of a weight for each axis: nothing
-    in the outer quarters of an overlap, where a tile knows too little of what is around it, and a straight ramp between them. So
-    whatever reaches no further than a quarter of the overlap comes out as if it had been computed in one piece. A velocity that
-    is blended so at every step moves one global latent (MultiDiffusion, Bar-Tal et al. 2023, there with equal weights).
+    Where tiles overlap, their results are added with weights that sum to 1, products of a weight for each axis: 0 in the quarter
+    of an overlap at a tile's edge, where it knows too little of what is around it, and a straight ramp to 1 over the next two
+    (our choice). So whatever reaches no further than a quarter of the overlap comes out as if computed in one piece. A velocity
+    blended so at every step moves one global latent (MultiDiffusion, Bar-Tal et al. 2023, there with equal weights).
 
     Args:
         function: takes the tiles (N, C, h, w) of all `parts` and gives tensors (M, C', h', w'), each of a whole number of
@@ -102,8 +102,8 @@ def _cell(part: Tensor, blocks: tuple[int, int]) -> int:
 
 @lru_cache(maxsize=64)
 def tile_weights(grid: TileGrid, cell: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Weights along the vertical (tops, positions of a tile) and the horizontal axis (lefts, positions), float32, of results with
-    `cell` positions a block; the weight of a position is the product of both. They are kept, so that sampling need not wait for
+    """Weights along the vertical (tops, positions of a tile) and the horizontal axis (lefts, positions of a tile), float32, of
+    results with `cell` positions a block; a position has the product of both. They are kept, so that sampling need not wait for
     the device."""
     with torch.inference_mode(False):
         return tuple(_axis_weights(length, starts, side, cell).to(device)

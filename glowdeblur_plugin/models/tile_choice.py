@@ -18,8 +18,8 @@ from glowdeblur_plugin.resources import free_bytes
 GIB = 2**30
 # What is left goes to the libraries' working memory and to what allocators cannot use. Our choice.
 USED_SHARE = 0.8
-# Bytes for each pixel of the whole picture beside what a tile takes: measured on the CPU, 37 for restoring, 151 with PSNR and SSIM,
-# 245 with a full report.
+# Bytes for each pixel of the whole picture beside what a tile takes; measured on the CPU: 37 for restoring, 151 with PSNR and
+# SSIM, 245 with a full report.
 KEPT_BYTES = 250
 
 
@@ -64,8 +64,8 @@ class TileChoice:
         if isinstance(settings.tile, int):
             self._check('tile', settings.tile, self.smallest)
             if settings.tile < self.smallest:
-                raise UserError(f'val:tile: {settings.tile} is less than two overlaps; use at least {self.smallest}, or a smaller '
-                                'tile_overlap')
+                raise UserError(f'val:tile: {settings.tile} is less than two overlaps; use at least {self.smallest}, or a '
+                                'smaller tile_overlap')
         self._free: int | None = None
         self._need: MemoryNeed | None = None
         self._told: set[str] = set()
@@ -126,8 +126,10 @@ class TileChoice:
 
 
 def memory_need(net: GLOWDeblur) -> MemoryNeed:
-    """Bytes that the network's tensors take at one time while a picture is restored, with guidance where it reads texts, counted
-    on shapes alone at two sizes: every part works in memory proportional to the area, apart from what does not depend on it."""
+    """Bytes that the network's tensors take at one time while a picture is restored, with guidance where it reads texts.
+
+    Counted on shapes alone at two sizes: every part takes memory proportional to the area, apart from what does not depend on it.
+    """
     sides = 8 * net.size_multiple, 16 * net.size_multiple
     small, large = (_live_bytes(net, side, side) for side in sides)
     per_pixel = (large - small) / (sides[1]**2 - sides[0]**2)

@@ -12,9 +12,9 @@ class TiledGLOWDeblur:
     """Stands in for a network when pictures are restored: `condition`, `encode`, `velocity` and `decode` run tile by tile, each
     blended before the next begins; all else is the network's own.
 
-    Solver, noise and guidance so see one latent of the whole picture. Backbone, autoencoder and pre-reconstruction look at the
-    whole of what they are given (linear attention, channel attention), so tiles differ from the whole picture in slow changes of
-    tone, which the overlap hides; what is local is as in the whole picture.
+    Solver, noise and guidance so see one latent of the whole picture. Backbone, autoencoder and pre-reconstruction look at all
+    that they are given (linear attention, channel attention), so a tile differs from the same place of the whole picture in tone
+    and contrast, and the overlap leads from one to the next; what is local is as in the whole picture.
 
     Args:
         net: in eval mode.

@@ -67,7 +67,8 @@ def test_bf16_needs_less_for_each_pixel_and_the_copies_of_the_weights(net: GLOWD
         halved = memory_need(net)
         assert halved.bytes(96, 160) == pytest.approx(_measured(net, 96, 160), rel=0.02)
     assert halved.per_pixel < 0.9 * need.per_pixel
-    assert halved.fixed > need.fixed + 2 * sum(layer.weight.numel() for layer in net.modules() if isinstance(layer, torch.nn.Linear))
+    copied = sum(layer.weight.numel() for layer in net.modules() if isinstance(layer, torch.nn.Linear))
+    assert halved.fixed > need.fixed + 2 * copied
 
 
 def test_views_of_weights_need_nothing() -> None:
@@ -123,9 +124,9 @@ def _count(length: int, side: int) -> int:
 def test_too_little_memory_is_one_line(need: MemoryNeed, machine: _Machine) -> None:
     least = need.bytes(128, 128) + KEPT_BYTES * 704 * 1008
     assert max(machine.fit(1.001 * least / USED_SHARE).tile) == 128
-    with pytest.raises(UserError, match=r'^val:tile: 1008x704 needs 0\.\d\d GiB even in tiles of 128 pixels, and 0\.\d\d GiB are '
-                                        'free on cpu, of which 80% are used; free some, or use a smaller tile_overlap or smaller '
-                                        'pictures$'):
+    with pytest.raises(UserError, match=r'^val:tile: 1008x704 needs 0\.\d\d GiB even in tiles of 128 pixels, and 0\.\d\d GiB '
+                                        'are free on cpu, of which 80% are used; free some, or use a smaller tile_overlap or '
+                                        'smaller pictures$'):
         machine.fit(0.99 * least / USED_SHARE)
 
 
@@ -168,7 +169,8 @@ def test_the_log_tells_each_choice_once(net: GLOWDeblur, need: MemoryNeed, machi
     tile = choice.fit(net, 704, 1008).tile
     assert caplog.messages == [
         f'Pictures are restored whole: 400x304 whole needs {small:.2f} GiB, {free}',
-        f'Pictures are restored in tiles of {tile[1]}x{tile[0]} that share 64 pixels: 1008x704 whole needs {large:.2f} GiB, {free}'
+        f'Pictures are restored in tiles of {tile[1]}x{tile[0]} that share 64 pixels: 1008x704 whole needs {large:.2f} GiB, '
+        f'{free}'
     ]
 
 

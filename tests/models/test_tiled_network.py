@@ -100,14 +100,14 @@ def test_one_tile_is_the_whole_bit_for_bit(global_net: GLOWDeblur) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize('size', [(1, 1), (1, 70), (15, 17), (67, 130)])
 def test_pictures_of_any_size(local_net: GLOWDeblur, size: tuple[int, int]) -> None:
-    """Restored in tiles as whole, and as the picture that is mirrored by hand, or repeated where there is too little to mirror."""
+    """Restored in tiles as whole, and as the picture mirrored by hand, or repeated where there is too little to mirror."""
     lq = _photograph('chelsea', *size)
     settings, tiled = RestorationSettings(steps=2), TiledGLOWDeblur(local_net, (112, 112), 96)
     whole, pieces = (evaluate(net, {'lq': lq}, picture_generator(3, 0), settings, full=False)['restored']
                      for net in (local_net, tiled))
     assert whole.shape == lq.shape
-    rows, columns = ([_mirrored(index, length) if min(-side % 16 < side for side in size) else min(index, length - 1)
-                      for index in range(-(-length // 16) * 16)] for length in size)
+    extended = _mirrored if all(-length % 16 < length for length in size) else _repeated
+    rows, columns = ([extended(index, length) for index in range(-(-length // 16) * 16)] for length in size)
     by_hand = _restored(local_net, lq[..., rows, :][..., columns], steps=2)
     assert torch.allclose(whole, by_hand[..., :size[0], :size[1]].clamp(0, 1), atol=1e-6)
     assert torch.allclose(pieces, whole, atol=2e-5)
@@ -115,6 +115,10 @@ def test_pictures_of_any_size(local_net: GLOWDeblur, size: tuple[int, int]) -> N
 
 def _mirrored(index: int, length: int) -> int:
     return index if index < length else 2 * (length - 1) - index
+
+
+def _repeated(index: int, length: int) -> int:
+    return min(index, length - 1)
 
 
 @torch.no_grad()

@@ -128,7 +128,7 @@ class TileChoice:
 def memory_need(net: GLOWDeblur) -> MemoryNeed:
     """Bytes that the network's tensors take at one time while a picture is restored, with guidance where it reads texts.
 
-    Counted on shapes alone at two sizes: every part takes memory proportional to the area, apart from what does not depend on it.
+    Counted on shapes alone at two sizes: every part takes memory proportional to the area, and some that does not depend on it.
     """
     sides = 8 * net.size_multiple, 16 * net.size_multiple
     small, large = (_live_bytes(net, side, side) for side in sides)

@@ -13,8 +13,8 @@ class TiledGLOWDeblur:
     blended before the next begins; all else is the network's own.
 
     Solver, noise and guidance so see one latent of the whole picture. Backbone, autoencoder and pre-reconstruction look at all
-    that they are given (linear attention, channel attention), so a tile differs from the same place of the whole picture in tone
-    and contrast, and the overlap leads from one to the next; what is local is as in the whole picture.
+    that they are given (linear attention, channel attention), so a tile differs from the same place of the whole picture in
+    tone and contrast, and the overlap leads from one to the next; what is local is as in the whole picture.
 
     Args:
         net: in eval mode.

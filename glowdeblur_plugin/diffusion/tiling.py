@@ -53,8 +53,9 @@ def map_tiles(function: Callable[..., Sequence[Tensor]], grid: TileGrid, *parts:
 
     Where tiles overlap, their results are added with weights that sum to 1, products of a weight for each axis: 0 in the
     quarter of an overlap at a tile's edge, where it knows too little of what is around it, and a straight ramp to 1 over the
-    next two quarters (our choice). So whatever reaches no further than a quarter of the overlap comes out as if computed in one piece. A velocity
-    blended so at every step moves one global latent (MultiDiffusion, Bar-Tal et al. 2023, there with equal weights).
+    next two quarters (our choice). So whatever reaches no further than a quarter of the overlap comes out as if computed in one
+    piece. A velocity blended so at every step moves one global latent (MultiDiffusion, Bar-Tal et al. 2023, there with equal
+    weights).
 
     Args:
         function: takes the tiles (N, C, h, w) of all `parts` and gives tensors (M, C', h', w'), each of a whole number of

@@ -14,7 +14,7 @@ from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models import tile_choice
 from glowdeblur_plugin.models.dry_run import LiveBytes
-from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings
+from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurValOptions
 from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.models.tile_choice import KEPT_BYTES, USED_SHARE, MemoryNeed, TileChoice, memory_need
@@ -53,6 +53,15 @@ def _measured(net: GLOWDeblur, height: int, width: int) -> int:
 def test_the_need_is_that_of_a_real_run(net: GLOWDeblur, need: MemoryNeed, size: tuple[int, int]) -> None:
     """Also at sizes between and beyond those it was counted at, 128 and 256, and of another shape."""
     assert need.bytes(*size) == pytest.approx(_measured(net, *size), rel=0.02)
+
+
+def test_tiles_take_what_was_reckoned(net: GLOWDeblur, need: MemoryNeed) -> None:
+    """A tile's need and what is kept of the whole picture, which is less than the whole picture's need."""
+    with torch.no_grad(), LiveBytes() as live:
+        evaluate(TiledGLOWDeblur(net, (128, 128), 32), {'lq': torch.rand(1, 3, 400, 304)}, torch.Generator(),
+                 RestorationSettings(steps=1), full=False)
+    assert live.peak < need.bytes(128, 128) + KEPT_BYTES * 400 * 304
+    assert live.peak < 0.5 * need.bytes(400, 304)
 
 
 def test_texts_and_guidance_need_more(need: MemoryNeed) -> None:

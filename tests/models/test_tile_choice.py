@@ -146,6 +146,12 @@ def test_none_and_numbers_do_not_look_at_the_memory(net: GLOWDeblur, machine: _M
     assert machine.fit(0, tile=720).tile == (704, 720)
 
 
+def test_none_is_nothing_too() -> None:
+    """As BasicSR reads it on the command line."""
+    assert [read_section(GLOWDeblurValOptions, section, 'val').tile for section in ({}, {'tile': None}, {'tile': 'none'})] == [
+        'auto', 'none', 'none']
+
+
 def test_a_picture_that_cannot_be_cut_is_whole(net: GLOWDeblur, machine: _Machine) -> None:
     assert machine.fit(0, height=128, width=113) is net
 

@@ -22,7 +22,7 @@ from glowdeblur_plugin.benchmarks.figures import Figure, figure, say
 from glowdeblur_plugin.benchmarks.machine_rates import Rates, measure_rates, seconds_of
 from glowdeblur_plugin.data.dataset_base import to_unit_range
 from glowdeblur_plugin.models.compilation import compile_parts
-from glowdeblur_plugin.models.complexity import FLOPS_OF_MAC, Cost, UntrainedGLOWDeblur, count_parts, outline, sampling_uses
+from glowdeblur_plugin.models.sampling_cost import FLOPS_OF_MAC, Cost, UntrainedGLOWDeblur, count_sampling, sampling_uses
 from glowdeblur_plugin.models.glowdeblur_evaluation import restore
 from glowdeblur_plugin.models.seeds import picture_generator
 from glowdeblur_plugin.resources import PeakMemory
@@ -66,7 +66,7 @@ def run(variants: Sequence[str], sizes: Sequence[Size], steps: Sequence[int], de
         networks = [_network(variant, device, precision) for _ in range(1 + compiled)]
         for width, height in sizes:
             multiple = networks[0].size_multiple
-            costs = count_parts(outline(variant=variant), *(-(-side // multiple) * multiple for side in (height, width)))
+            costs = count_sampling(*(-(-side // multiple) * multiple for side in (height, width)), variant=variant)
             for count in steps:
                 name = f'{variant}_{width}x{height}_{count}steps'
                 floor = floor_seconds(costs, sampling_uses(networks[0], count), rates, PRECISIONS[precision].itemsize)

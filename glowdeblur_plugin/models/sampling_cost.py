@@ -1,5 +1,4 @@
-"""What the parts of GLOWDeblur cost: weights, multiplications and moved values of a picture, counted before anything is
-allocated."""
+"""What the parts of GLOWDeblur need at least to restore a picture: multiplications and moved values, counted on shapes alone."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from glowdeblur_plugin.archs.picture_parts import picture_and_features
 from glowdeblur_plugin.archs.text_context import TextContext
 from glowdeblur_plugin.diffusion.autoencoder_codec import SANA_AUTOENCODER, AutoencoderCodec
 from glowdeblur_plugin.diffusion.frozen import Frozen
+from glowdeblur_plugin.models.dry_run import dry_network
 
 FLOPS_OF_MAC = 2
 
@@ -27,8 +27,8 @@ class Cost:
     """What one use of a part costs.
 
     Attributes:
-        macs: multiply-accumulates of its convolutions and matrix products, grouped and depth-wise ones and both of attention
-            included; element-wise work, norms and softmax are not counted.
+        macs: multiply-accumulates of its convolutions and matrix products, grouped and depth-wise ones and those of linear
+            attention included; element-wise work, norms and softmax are not counted.
         weights: values of the weights that it reads, each once.
         inputs, outputs: values that come in and go out, what stays inside not counted.
     """
@@ -52,55 +52,43 @@ class UntrainedGLOWDeblur(GLOWDeblur):
             AutoencoderCodec(AutoencoderDC(**SANA_AUTOENCODER)))
 
 
-def outline(**arguments: Any) -> UntrainedGLOWDeblur:
-    """A network of that shape on the meta device, in eval mode: shapes without memory. Arguments as of `GLOWDeblur`."""
-    with torch.device('meta'):
-        return UntrainedGLOWDeblur(**arguments).eval()
-
-
-@torch.enable_grad()
-def count_parts(net: GLOWDeblur, height: int, width: int, text_length: int = 1) -> dict[str, Cost]:
-    """The cost of each part of one picture of height x width pixels, multiples of `net.size_multiple`.
+def count_sampling(height: int, width: int, **arguments: Any) -> dict[str, Cost]:
+    """The cost of each part of restoring one picture of height x width pixels, multiples of the network's `size_multiple`, with the
+    null text.
 
     Args:
-        net: on the meta device, see `outline`, where counting takes neither memory nor time.
-        text_length: tokens of the text; the null embedding is one.
+        arguments: of `UntrainedGLOWDeblur`.
 
     Returns:
-        `prereconstruction`, `encoder` (of one picture), `alignment` (without the encoder), `motion`, `backbone` (one step with
-        its text, as training takes it), `text` (keys and values, which a sampler computes once), `step` (one step with these) and
-        `decoder`.
+        `prereconstruction`, `encoder` (of one picture), `alignment` (without the encoder), `motion`, `text` (what cross-attention
+        makes of it, once), `step` (one step of the backbone with that) and `decoder`.
     """
-    device = net.null_text.device
-    lq = torch.empty(1, 3, height, width, device=device)
-    latent = torch.empty(1, net.latent_channels, height // net.compression, width // net.compression, device=device)
-    text = torch.empty(1, text_length, net.null_text.shape[-1], device=device)
-    sigma = torch.empty(1, device=device)
-    condition = net.condition(lq)
-    picture, features = picture_and_features(net.prereconstruction, lq)
-    context = net.text_context(text)
-    noised = (latent, condition.aligned, condition.motion_map)
-    parts: dict[str, tuple[Callable[[], Any], Iterable[Tensor]]] = {
-        'prereconstruction': (lambda: picture_and_features(net.prereconstruction, lq), (lq,)),
-        'encoder': (lambda: net.encode(lq), (lq,)),
-        'alignment': (lambda: net.alignment(picture, features, lambda _: latent), (features, latent)),
-        'motion': (lambda: net.motion(lq), (lq,)),
-        'backbone': (lambda: net.velocity(latent, sigma, condition, text), (*noised, text)),
-        'text': (lambda: _tensors(net.text_context(text)), (text,)),
-        'step': (lambda: net.velocity(latent, sigma, condition, context), (*noised, *_tensors(context))),
-        'decoder': (lambda: net.decode(latent), (latent,)),
-    }
+    net, mode = dry_network(lambda: UntrainedGLOWDeblur(**arguments).eval())
     weights = {id(tensor): tensor for owner in (net, net.codec.held) for tensor in (*owner.parameters(), *owner.buffers())}
-    costs = {name: _count(call, inputs, weights.values()) for name, (call, inputs) in parts.items() if name != 'step'}
-    # In a step the projection of the text is called on no tokens at all, which reads nothing.
-    for part in (net.backbone.caption_projection, net.backbone.caption_norm):
-        for parameter in part.parameters():
-            del weights[id(parameter)]
-    return costs | {'step': _count(*parts['step'], weights.values())}
+    with mode:
+        lq, sigma = torch.empty(1, 3, height, width), torch.empty(1)
+        condition, context = net.condition(lq), net.text_context()
+        latent = condition.aligned.detach()
+        picture, features = picture_and_features(net.prereconstruction, lq)
+        parts: dict[str, tuple[Callable[[], Any], Iterable[Tensor]]] = {
+            'prereconstruction': (lambda: picture_and_features(net.prereconstruction, lq), (lq,)),
+            'encoder': (lambda: net.encode(lq), (lq,)),
+            'alignment': (lambda: net.alignment(picture, features, lambda _: latent), (features, latent)),
+            'motion': (lambda: net.motion(lq), (lq,)),
+            'text': (lambda: _tensors(net.text_context()), ()),
+            'decoder': (lambda: net.decode(latent), (latent,)),
+        }
+        costs = {name: _count(call, inputs, weights.values()) for name, (call, inputs) in parts.items()}
+        # In a step the projection of the text is called on no tokens at all, which reads nothing.
+        for part in (net.backbone.caption_projection, net.backbone.caption_norm):
+            for parameter in part.parameters():
+                del weights[id(parameter)]
+        inputs = (latent, condition.aligned, condition.motion_map, *_tensors(context))
+        return costs | {'step': _count(lambda: net.velocity(latent, sigma, condition, context), inputs, weights.values())}
 
 
 def sampling_uses(net: GLOWDeblur, steps: int) -> dict[str, int]:
-    """How often a sampler at guidance 1 uses each part that `count_parts` counts, for one picture."""
+    """How often a sampler at guidance 1 uses each part that `count_sampling` counts, for one picture."""
     encodings = int(isinstance(net.alignment, CodecAlignment))
     return {'prereconstruction': 1, 'encoder': encodings, 'alignment': 1, 'motion': 1, 'text': 1, 'step': steps, 'decoder': 1}
 
@@ -109,6 +97,7 @@ def _tensors(context: TextContext) -> tuple[Tensor, ...]:
     return (*context.keys, *context.values, *context.answers)
 
 
+@torch.enable_grad()
 def _count(call: Callable[[], Any], inputs: Iterable[Tensor], weights: Iterable[Tensor]) -> Cost:
     with FlopCounterMode(display=False) as counter, _WeightsRead(weights) as read:
         outputs = tree_leaves(call())

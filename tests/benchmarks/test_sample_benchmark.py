@@ -9,8 +9,8 @@ import torch
 from glowdeblur_plugin.benchmarks.__main__ import main
 from glowdeblur_plugin.benchmarks.machine_rates import Rates
 from glowdeblur_plugin.benchmarks.sample_benchmark import MeasuredGLOWDeblur, floor_seconds, restored_bytes
-from glowdeblur_plugin.models.complexity import Cost, count_parts, outline, sampling_uses
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
+from glowdeblur_plugin.models.sampling_cost import Cost, UntrainedGLOWDeblur, count_sampling, sampling_uses
 from glowdeblur_plugin.models.seeds import picture_generator
 
 
@@ -53,8 +53,9 @@ def test_a_part_is_bound_by_its_arithmetic_or_by_its_bytes() -> None:
 
 def test_the_floor_of_the_large_network_is_the_one_computed_by_hand() -> None:
     """At 790 TFLOP/s and 4.3 TB/s: 1024x1024 in 4 steps takes 2 x (255 + 2590 + 10 + 17 + 4 x 1182 + 4184) GMAC."""
-    net = outline(variant='s1600m')
-    floor = floor_seconds(count_parts(net, 1024, 1024), sampling_uses(net, 4), Rates(790e12, 4.3e12), 2)
+    with torch.device('meta'):
+        net = UntrainedGLOWDeblur(variant='s1600m')
+    floor = floor_seconds(count_sampling(1024, 1024, variant='s1600m'), sampling_uses(net, 4), Rates(790e12, 4.3e12), 2)
     assert floor == pytest.approx(2 * 11784e9 / 790e12, rel=0.01)
 
 
@@ -68,7 +69,7 @@ def test_figures_of_a_small_run(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for steps in (1, 3):
         assert found[f'nano_40x24_{steps}steps_times_floor'] == pytest.approx(
             found[f'nano_40x24_{steps}steps_s'] / found[f'nano_40x24_{steps}steps_floor_s'])
-    costs = count_parts(outline(variant='nano'), 32, 48)
+    costs = count_sampling(32, 48, variant='nano')
     rates = Rates(found['matrix_fp32_tflops'] * 1e12, found['copy_gb_per_s'] * 1e9)
     assert found['nano_40x24_3steps_floor_s'] - found['nano_40x24_1steps_floor_s'] == pytest.approx(
         floor_seconds(costs, {'step': 2}, rates, 4))

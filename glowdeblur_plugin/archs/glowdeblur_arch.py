@@ -170,9 +170,9 @@ class GLOWDeblur(nn.Module):
         return Condition(picture, aligned, motion, motion_map)
 
     def text_context(self, text: Tensor | None = None, text_mask: Tensor | None = None) -> TextContext:
-        """What `velocity` takes in place of a text, so that keys and values are computed once for all steps; arguments as there.
+        """What `velocity` takes in place of a text, so that keys and values are computed once for all steps.
 
-        It holds for the present weights; one of the null embedding fits any number of latents.
+        Arguments as there. It holds for the present weights; one of the null embedding fits any number of latents.
         """
         if text is None:
             return text_context(self.backbone, self.null_text)
@@ -184,8 +184,8 @@ class GLOWDeblur(nn.Module):
 
         Args:
             text: states (N, L, caption channels) of a text encoder, their `text_context`, or None for the null embedding.
-            text_mask: (N, L), 1 where a state counts; the null embedding stands in for a text of which none does. Not read with a
-                `text_context`, which has it in it.
+            text_mask: (N, L), 1 where a state counts; the null embedding stands in for a text of which none does. A
+                `text_context` has it in it.
             embedded_guidance: scale of the guidance that SANA-Sprint's backbones have learnt to imitate; others do not read it.
         """
         if text is None:

@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data.add_argument('--json', type=Path, metavar='FILE', help='also write the figures as one flat JSON object')
     data.set_defaults(run=_data)
     sample = names.add_parser('sample', help='restoring with GLOWDeblur against the least time that the machine needs')
-    sample.add_argument('--variant', nargs='+', default=['nano'], metavar='NAME', help='some of nano, s600m, s1600m (default: nano)')
+    sample.add_argument('--variant', nargs='+', default=['nano'], metavar='NAME',
+                        help='some of nano, s600m, s1600m (default: nano)')
     sample.add_argument('--size', nargs='+', default=['512x512'], metavar='WxH', help='sizes of pictures (default: 512x512)')
     sample.add_argument('--steps', nargs='+', type=int, default=[4, 20], help='numbers of steps (default: 4 20)')
     sample.add_argument('--device', help='cuda, cuda:1, cpu (default: cuda where there is one)')

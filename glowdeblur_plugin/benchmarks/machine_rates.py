@@ -13,8 +13,8 @@ SIZES = {'cuda': (4096, 1 << 30, 20), 'cpu': (1024, 1 << 28, 3)}
 
 @dataclass(frozen=True)
 class Rates:
-    """Floating-point operations a second (two for a multiply-accumulate) of square matrix products in one precision, and bytes a
-    second that a copy reads and writes."""
+    """Floating-point operations a second (two for a multiply-accumulate) of square matrix products in one precision, and bytes
+    a second that a copy reads and writes."""
 
     flops: float
     bytes: float

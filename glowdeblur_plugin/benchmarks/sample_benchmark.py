@@ -3,10 +3,10 @@
 Timed is the whole way from a blurry 8-bit picture on the device to a restored one there: pre-reconstruction, alignment with its
 encoder, motion estimator, the steps from pure noise (Euler, null text, guidance 1) and the decoder; weights are random.
 
-The floor is the sum over these parts of how often each is used times the longer of two times: its counted multiply-accumulates at
-the measured rate of matrix products in that precision, and its bytes at the measured rate of copies. Bytes are the part's weights,
-read once a use, and what comes in and goes out; what would stay inside a part with all its kernels fused counts nothing, and no
-more do element-wise work and the launching of kernels.
+The floor is the sum over these parts of how often each is used times the longer of two times: its counted multiply-accumulates
+at the measured rate of matrix products in that precision, and its bytes at the measured rate of copies. Bytes are the part's
+weights, read once a use, and what comes in and goes out. What would stay inside a part with all its kernels fused counts nothing,
+nor do element-wise work and the launching of kernels.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,8 +22,8 @@ from glowdeblur_plugin.benchmarks.figures import Figure, figure, say
 from glowdeblur_plugin.benchmarks.machine_rates import Rates, measure_rates, seconds_of
 from glowdeblur_plugin.data.dataset_base import to_unit_range
 from glowdeblur_plugin.models.compilation import compile_parts
-from glowdeblur_plugin.models.sampling_cost import FLOPS_OF_MAC, Cost, UntrainedGLOWDeblur, count_sampling, sampling_uses
 from glowdeblur_plugin.models.glowdeblur_evaluation import restore
+from glowdeblur_plugin.models.sampling_cost import FLOPS_OF_MAC, Cost, UntrainedGLOWDeblur, count_sampling, sampling_uses
 from glowdeblur_plugin.models.seeds import picture_generator
 from glowdeblur_plugin.resources import PeakMemory
 

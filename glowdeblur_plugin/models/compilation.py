@@ -50,8 +50,8 @@ class CompiledCall:
 
 
 def compile_parts(net: GLOWDeblur) -> None:
-    """Run pre-reconstruction, backbone and the autoencoder's encoder and decoder by `CompiledCall` from now on wherever no gradients
-    are recorded; called again, nothing changes.
+    """Run pre-reconstruction, backbone and the autoencoder's encoder and decoder by `CompiledCall` from now on wherever no
+    gradients are recorded; called again, nothing changes.
 
     Plain stay the nano's codec, of one convolution each way, the alignment, and the motion estimator: torch.compile fuses its
     pools of pools into one loop that does their work over and over (30 times as slow on a CPU).
@@ -69,4 +69,4 @@ def compile_parts(net: GLOWDeblur) -> None:
 def _compile(name: str, part: nn.Module, call: str, graphs: bool) -> None:
     function = getattr(part, call)
     if not isinstance(function, CompiledCall):
-        setattr(part, call, CompiledCall(name, function, graphs))
+        vars(part)[call] = CompiledCall(name, function, graphs)

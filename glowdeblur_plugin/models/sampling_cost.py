@@ -1,4 +1,4 @@
-"""What the parts of GLOWDeblur need at least to restore a picture: multiplications and moved values, counted on shapes alone."""
+"""What the parts of GLOWDeblur need at least to restore a picture: multiplications and values moved, counted on shapes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -53,15 +53,15 @@ class UntrainedGLOWDeblur(GLOWDeblur):
 
 
 def count_sampling(height: int, width: int, **arguments: Any) -> dict[str, Cost]:
-    """The cost of each part of restoring one picture of height x width pixels, multiples of the network's `size_multiple`, with the
-    null text.
+    """The cost of each part of restoring one picture of height x width pixels, multiples of the network's `size_multiple`, with
+    the null text.
 
     Args:
         arguments: of `UntrainedGLOWDeblur`.
 
     Returns:
         `prereconstruction`, `encoder` (of one picture), `alignment` (without the encoder), `motion`, `text` (what cross-attention
-        makes of it, once), `step` (one step of the backbone with that) and `decoder`.
+        makes of it, once), `decoder` and `step` (one step of the backbone with that).
     """
     net, mode = dry_network(lambda: UntrainedGLOWDeblur(**arguments).eval())
     weights = {id(tensor): tensor for owner in (net, net.codec.held) for tensor in (*owner.parameters(), *owner.buffers())}

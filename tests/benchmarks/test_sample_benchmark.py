@@ -44,7 +44,8 @@ def test_the_text_can_be_read_at_every_step() -> None:
 
 
 def test_a_part_is_bound_by_its_arithmetic_or_by_its_bytes() -> None:
-    costs = {'arithmetic': Cost(macs=500, weights=3, inputs=1, outputs=1), 'bytes': Cost(macs=1, weights=30, inputs=5, outputs=5)}
+    costs = {'arithmetic': Cost(macs=500, weights=3, inputs=1, outputs=1),
+             'bytes': Cost(macs=1, weights=30, inputs=5, outputs=5)}
     rates = Rates(flops=100.0, bytes=8.0)
     assert floor_seconds(costs, {'arithmetic': 1, 'bytes': 0}, rates, 2) == pytest.approx(10)
     assert floor_seconds(costs, {'arithmetic': 2, 'bytes': 3}, rates, 2) == pytest.approx(2 * 10 + 3 * 10)

@@ -21,8 +21,8 @@ READS = {'aten::_local_scalar_dense', 'aten::nonzero', 'aten::is_nonzero', 'aten
 
 
 class Waits(TorchDispatchMode):
-    """Notes operations whose result's size or value the host has to read, and those that take tensors of several dimensions from
-    one device to another (a lone number in host memory, as DPM-Solver's coefficients are, goes along with the kernel)."""
+    """Notes operations whose result's size or value the host has to read, and those that take tensors from one device to
+    another (a lone number in host memory, as DPM-Solver's coefficients are, goes along with the kernel)."""
 
     def __init__(self) -> None:
         super().__init__()

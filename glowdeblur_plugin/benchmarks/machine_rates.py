@@ -28,12 +28,17 @@ def measure_rates(device: torch.device, precision: torch.dtype) -> Rates:
     source = torch.zeros(size, dtype=torch.uint8, device=device)
     copy = torch.empty_like(source)
 
-    def fastest(call: Callable[[], object]) -> float:
+    def shortest(call: Callable[[], object]) -> float:
         seconds_of(call, device)
         return min(seconds_of(call, device, calls) for _ in range(REPEATS))
 
-    return Rates(2 * side ** 3 / fastest(lambda: torch.matmul(first, second, out=product)),
-                 2 * size / fastest(lambda: copy.copy_(source)))
+    return Rates(2 * side ** 3 / shortest(lambda: torch.matmul(first, second, out=product)),
+                 2 * size / shortest(lambda: copy.copy_(source)))
+
+
+def fastest(*measured: Rates) -> Rates:
+    """The largest of each rate."""
+    return Rates(max(rates.flops for rates in measured), max(rates.bytes for rates in measured))
 
 
 def seconds_of(call: Callable[[], object], device: torch.device, calls: int = 1) -> float:

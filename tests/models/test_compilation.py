@@ -19,6 +19,7 @@ from glowdeblur_plugin.diffusion.frozen import Frozen
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.compilation import CompiledCall, compile_parts
 from glowdeblur_plugin.models.glowdeblur_evaluation import restore
+from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
 from glowdeblur_plugin.models.seeds import picture_generator
 
 needs_compiler = pytest.mark.skipif(shutil.which('g++') is None, reason='torch.compile needs a C++ compiler on the CPU')
@@ -71,6 +72,19 @@ def test_pictures_are_those_of_the_plain_parts_in_both_precisions(net: Tiny, mon
         found = _restored(net)
     error = (rounded - plain[0]).abs().mean()
     assert 0 < error < 0.05 and (found - rounded).abs().mean() < 2 * error
+
+
+def test_the_option_compiles_what_restores_without_touching_what_records_gradients() -> None:
+    batch, restored = {'lq': torch.rand(1, 3, 30, 40, generator=torch.Generator().manual_seed(2))}, []
+    for compiled in (False, True):
+        model = GLOWDeblurModel({'name': 'test', 'is_train': False, 'dist': False, 'num_gpu': 0, 'path': {}, 'datasets': {},
+                                 'network_g': {'type': 'GLOWDeblur', 'target': 'around'},
+                                 'val': {'steps': 1, 'compile': compiled}})
+        net = model.evaluation_network().eval()
+        restored.append(model.evaluate_picture(batch, 0, picture_generator(0, 0))['restored'])
+        assert isinstance(net.backbone.forward, CompiledCall) == compiled
+        assert isinstance(net.prereconstruction.picture_and_features, CompiledCall) == compiled
+    assert restored[0].std() > 0.05 and restored[1].requires_grad and torch.equal(*restored)
 
 
 @needs_compiler

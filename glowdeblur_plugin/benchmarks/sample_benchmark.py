@@ -5,8 +5,8 @@ encoder, motion estimator, the steps from pure noise (Euler, null text, guidance
 
 The floor is the sum over these parts of how often each is used times the longer of two times: its counted multiply-accumulates
 at the measured rate of matrix products in that precision, and its bytes at the measured rate of copies. Bytes are the part's
-weights, read once a use, and what comes in and goes out. What would stay inside a part with all its kernels fused counts nothing,
-nor do element-wise work and the launching of kernels.
+weights, read once a use, and what comes in and goes out. What would stay inside a part with all its kernels fused counts
+nothing, nor do element-wise work and the launching of kernels.
 """
 
 from collections.abc import Callable, Sequence

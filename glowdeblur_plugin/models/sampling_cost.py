@@ -60,8 +60,8 @@ def count_sampling(height: int, width: int, **arguments: Any) -> dict[str, Cost]
         arguments: of `UntrainedGLOWDeblur`.
 
     Returns:
-        `prereconstruction`, `encoder` (of one picture), `alignment` (without the encoder), `motion`, `text` (what cross-attention
-        makes of it, once), `decoder` and `step` (one step of the backbone with that).
+        `prereconstruction`, `encoder` (of one picture), `alignment` (without the encoder), `motion`, `text` (what
+        cross-attention makes of it, once), `decoder` and `step` (one step of the backbone with that).
     """
     net, mode = dry_network(lambda: UntrainedGLOWDeblur(**arguments).eval())
     weights = {id(tensor): tensor for owner in (net, net.codec.held) for tensor in (*owner.parameters(), *owner.buffers())}

@@ -1,6 +1,7 @@
 """GLOWDeblur (arXiv 2601.06525): a blurry picture, its pre-reconstruction and its motion guide a linear-attention latent
 diffusion."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -20,10 +21,12 @@ from glowdeblur_plugin.archs.picture_parts import (FULL_PARTS, NANO_PARTS, build
 from glowdeblur_plugin.archs.recomputation import recompute_blocks
 from glowdeblur_plugin.archs.sana_backbone import EMBEDDED_GUIDANCE, build_backbone, time_arguments, widen_input
 from glowdeblur_plugin.archs.text_condition import SemanticName, build_text_encoder, fill_absent
+from glowdeblur_plugin.archs.text_context import TextContext, read_texts_once, text_context
 from glowdeblur_plugin.diffusion.autoencoder_codec import AutoencoderCodec
 from glowdeblur_plugin.diffusion.block_dct_codec import BlockDCTCodec
 from glowdeblur_plugin.diffusion.flow import TargetName, add_noise, build_target
 from glowdeblur_plugin.diffusion.frozen import Frozen
+from glowdeblur_plugin.diffusion.precision import without_autocast
 from glowdeblur_plugin.diffusion.pretrained import weights_reference
 from glowdeblur_plugin.diffusion.text_encoder import TEXT_LENGTH
 from glowdeblur_plugin.errors import UserError
@@ -93,7 +96,7 @@ class GLOWDeblur(nn.Module):
                  text_instruction: str | None = None) -> None:
         super().__init__()
         parts = NANO_PARTS if variant == 'nano' else FULL_PARTS
-        self.codec = build_codec(variant, codec)
+        self.codec = self.build_codec(variant, codec)
         channels, compression = self.latent_channels, self.compression
         self.prereconstruction = build_prereconstruction(parts, prereconstruction)
         self.alignment = build_alignment(align, *feature_shape(self.prereconstruction), compression, channels)
@@ -101,6 +104,7 @@ class GLOWDeblur(nn.Module):
         self.target = build_target(target, channels)
         self.backbone = build_backbone(variant, channels, backbone)
         use_float32_sums(self.backbone)
+        read_texts_once(self.backbone)
         if variant == 'nano':
             nn.init.zeros_(self.backbone.proj_out.weight)
             nn.init.zeros_(self.backbone.proj_out.bias)
@@ -113,6 +117,10 @@ class GLOWDeblur(nn.Module):
         self.text_encoder = build_text_encoder(semantic, text_encoder, text_instruction, text_length, self.null_text.shape[-1])
         self.size_multiple = math.lcm(compression, self.prereconstruction.size_multiple, self.motion.size_multiple)
         use_channels_last(self)
+
+    def build_codec(self, variant: str, path: str | None) -> Frozen:
+        """The codec that the arguments ask for, see the function of this name."""
+        return build_codec(variant, path)
 
     @property
     def latent_channels(self) -> int:
@@ -147,9 +155,11 @@ class GLOWDeblur(nn.Module):
         return self.codec.held.encode(picture)
 
     def decode(self, latent: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W), about [0, 1], of latents, in the latents' own precision: autocast is off here."""
-        with torch.autocast(latent.device.type, enabled=False):
-            return self.codec.held.decode(latent)
+        """Pictures (N, 3, H, W), about [0, 1], of latents, in the precision of the codec's weights: autocast is off here."""
+        held = self.codec.held
+        weights = next(itertools.chain(held.parameters(), held.buffers()))
+        with without_autocast(latent.device):
+            return held.decode(latent.to(weights.dtype))
 
     def condition(self, lq: Tensor) -> Condition:
         """Pre-reconstruction, aligned feature and motion of blurry pictures (N, 3, H, W)."""
@@ -159,18 +169,31 @@ class GLOWDeblur(nn.Module):
         motion_map = resize_motion(motion.detach(), aligned.shape[-2:]) / self.compression
         return Condition(picture, aligned, motion, motion_map)
 
-    def velocity(self, noised: Tensor, sigma: Tensor, condition: Condition, text: Tensor | None = None,
+    def text_context(self, text: Tensor | None = None, text_mask: Tensor | None = None) -> TextContext:
+        """What `velocity` takes in place of a text, so that keys and values are computed once for all steps.
+
+        Arguments as there. It holds for the present weights; one of the null embedding fits any number of latents.
+        """
+        if text is None:
+            return text_context(self.backbone, self.null_text)
+        return text_context(self.backbone, *fill_absent(self.null_text, text, text_mask))
+
+    def velocity(self, noised: Tensor, sigma: Tensor, condition: Condition, text: Tensor | TextContext | None = None,
                  text_mask: Tensor | None = None, embedded_guidance: float = EMBEDDED_GUIDANCE) -> Tensor:
         """The velocity (N, C, h, w) of noised latents at levels `sigma` (N,).
 
         Args:
-            text: states (N, L, caption channels) of a text encoder, or None for the null embedding.
-            text_mask: (N, L), 1 where a state counts; the null embedding stands in for a text of which none does.
+            text: states (N, L, caption channels) of a text encoder, their `text_context`, or None for the null embedding.
+            text_mask: (N, L), 1 where a state counts; the null embedding stands in for a text of which none does. A
+                `text_context` has it in it.
             embedded_guidance: scale of the guidance that SANA-Sprint's backbones have learnt to imitate; others do not read it.
         """
         if text is None:
             text, text_mask = self.null_text.expand(len(noised), -1, -1), None
-        text, text_mask = fill_absent(self.null_text, text, text_mask)
+        elif isinstance(text, TextContext):
+            text, text_mask = text.empty.expand(len(noised), -1, -1), text
+        else:
+            text, text_mask = fill_absent(self.null_text, text, text_mask)
         inputs = torch.cat([self.target.network_input(noised, sigma, condition.aligned), condition.aligned, condition.motion_map],
                            dim=1)
         output = self.backbone(inputs, encoder_hidden_states=text, encoder_attention_mask=text_mask, return_dict=False,
@@ -186,7 +209,7 @@ class GLOWDeblur(nn.Module):
         """
         if latent is not None and known.all():
             return latent
-        with torch.autocast(gt.device.type, enabled=False):
+        with without_autocast(gt.device):
             return self.encode(gt) if latent is None else latent.index_put((~known,), self.encode(gt[~known]))
 
     def forward(self,

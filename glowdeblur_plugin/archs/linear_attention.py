@@ -1,10 +1,11 @@
 """SANA's linear self-attention with its sums in float32, also under autocast."""
 
-import torch
 from diffusers import SanaTransformer2DModel
 from diffusers.models.attention_processor import Attention
 from torch import Tensor
 from torch.nn import functional as F
+
+from glowdeblur_plugin.diffusion.precision import without_autocast
 
 FLOOR = 1e-15
 
@@ -25,7 +26,7 @@ class LinearAttention:
             query = attention.norm_q(query)
         if attention.norm_k is not None:
             key = attention.norm_k(key)
-        with torch.autocast(hidden_states.device.type, enabled=False):
+        with without_autocast(hidden_states.device):
             query, key, value = (part.float().unflatten(-1, (attention.heads, -1)).transpose(1, 2)
                                  for part in (query, key, value))
             query, key = F.relu(query), F.relu(key)

@@ -5,12 +5,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, convert
+
+if TYPE_CHECKING:
+    import torch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data.add_argument('--seconds', type=float, default=3.0, help='seconds of each measurement (default: 3)')
     data.add_argument('--json', type=Path, metavar='FILE', help='also write the figures as one flat JSON object')
     data.set_defaults(run=_data)
+    sample = names.add_parser('sample', help='restoring with GLOWDeblur against the least time that the machine needs')
+    sample.add_argument('--variant', nargs='+', default=['nano'], metavar='NAME',
+                        help='some of nano, s600m, s1600m (default: nano)')
+    sample.add_argument('--size', nargs='+', default=['512x512'], metavar='WxH', help='sizes of pictures (default: 512x512)')
+    sample.add_argument('--steps', nargs='+', type=int, default=[4, 20], help='numbers of steps (default: 4 20)')
+    sample.add_argument('--device', help='cuda, cuda:1, cpu (default: cuda where there is one)')
+    sample.add_argument('--precision', help='fp32 or bf16 (default: bf16 on cuda, fp32 on the cpu)')
+    sample.add_argument('--compile', action='store_true', help='also under torch.compile, minutes for each size at first')
+    sample.add_argument('--rounds', type=int, default=5, help='alternating rounds (default: 5)')
+    sample.add_argument('--json', type=Path, metavar='FILE', help='also write the figures as one flat JSON object')
+    sample.set_defaults(run=_sample)
     options = parser.parse_args(arguments)
     try:
         options.run(options)
@@ -32,6 +46,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'benchmarks: {error}', file=sys.stderr)
         return 2
     return 0
+
+
+def _sample(options: argparse.Namespace) -> None:
+    from glowdeblur_plugin.benchmarks.figures import table, write_json
+    from glowdeblur_plugin.benchmarks.sample_benchmark import run
+
+    device = _device(options.device)
+    precision = options.precision or ('bf16' if device.type == 'cuda' else 'fp32')
+    variants = convert(options.variant, list[Literal['nano', 's600m', 's1600m']], '--variant')
+    convert(precision, Literal['fp32', 'bf16'], '--precision')
+    convert(options.steps, list[Annotated[int, Between(1)]], '--steps')
+    convert(options.rounds, Annotated[int, Between(1)], '--rounds')
+    figures = run(variants, [_size(text) for text in options.size], options.steps, device, precision, options.rounds,
+                  options.compile)
+    print(table(figures))
+    if options.json is not None:
+        write_json(options.json, figures)
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.split('x')
+    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+        raise UserError(f'--size: expected width x height such as 1280x720, found {text!r}')
+    return int(sides[0]), int(sides[1])
+
+
+def _device(name: str | None) -> 'torch.device':
+    import torch
+
+    try:
+        device = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
+    except RuntimeError as error:
+        raise UserError(f'--device: {name!r} is none; use cuda, cuda:1 or cpu') from error
+    if device.type not in ('cuda', 'cpu') or device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f'--device: there is no {name!r} here, {torch.cuda.device_count()} CUDA devices are')
+    return device
 
 
 def _data(options: argparse.Namespace) -> None:

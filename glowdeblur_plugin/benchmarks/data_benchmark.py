@@ -6,7 +6,6 @@ process: BasicSR's dataset gives that itself, ours sends 8-bit batches that beco
 """
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import torch
 from basicsr.data.paired_image_dataset import PairedImageDataset
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from glowdeblur_plugin.benchmarks.figures import Figure, figure
+from glowdeblur_plugin.benchmarks.figures import Figure, figure, say
 from glowdeblur_plugin.benchmarks.simulate_benchmark import measure_simulator, measure_twin
 from glowdeblur_plugin.compat.allocator import keep_memory
 from glowdeblur_plugin.data.dataset_base import to_unit_range
@@ -225,7 +224,3 @@ def _cold_seconds(dataset: Dataset, root: Path) -> float:
         if sample['gt'].dtype != torch.float32:
             to_unit_range(sample['lq']), to_unit_range(sample['gt'])
     return time.perf_counter() - started
-
-
-def say(line: str) -> None:
-    sys.stderr.write(f'{line}\n')

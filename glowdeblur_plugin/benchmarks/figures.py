@@ -1,6 +1,7 @@
 """What a benchmark found: medians with their spread, as a table and as JSON."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -41,3 +42,8 @@ def write_json(path: Path, figures: dict[str, Figure]) -> None:
     """Write {name: {"median": .., "spread": ..}}, atomically."""
     content = {name: {'median': found.median, 'spread': found.spread} for name, found in figures.items()}
     write_atomically(path, json.dumps(content, indent=2) + '\n')
+
+
+def say(line: str) -> None:
+    """Tell the progress of a benchmark on stderr."""
+    sys.stderr.write(f'{line}\n')

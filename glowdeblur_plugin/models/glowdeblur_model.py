@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from glowdeblur_plugin.diffusion.flow import training_sigmas
 from glowdeblur_plugin.models.adapter_base import load_adapter_base
+from glowdeblur_plugin.models.compilation import compile_parts
 from glowdeblur_plugin.models.deblur_model import DeblurModel
 from glowdeblur_plugin.models.flow_record import FlowRecord
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
@@ -63,9 +64,12 @@ class GLOWDeblurValOptions(RestorationSettings):
     Attributes:
         full_report: also restore from a warm start, without the condition, and through the codec alone, and draw strips and
             motion maps.
+        compile: run the large parts under torch.compile, on CUDA with CUDA graphs, see `compile_parts`. Each size of picture
+            takes minutes at its first time: worth it for many pictures of few sizes.
     """
 
     full_report: bool = False
+    compile: bool = False
 
 
 @MODEL_REGISTRY.register()
@@ -159,7 +163,10 @@ class GLOWDeblurModel(DeblurModel):
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """Restore one picture; figures and pictures as `glowdeblur_evaluation.evaluate` gives them."""
-        net = self.tiles.fit(self.evaluation_network(), *batch['lq'].shape[-2:])
+        net = self.evaluation_network()
+        if self.val_options.compile:
+            compile_parts(net)
+        net = self.tiles.fit(net, *batch['lq'].shape[-2:])
         return evaluate(net, batch, generator, self.val_options, self.val_options.full_report
                         and 'gt' in batch)
 

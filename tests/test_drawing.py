@@ -52,6 +52,6 @@ def test_wheel_shows_the_colours_of_lines_through_its_middle() -> None:
     wheel = motion_wheel(61, 81).astype(int)
     for place, cosine in (((30, 30 + 38), 1.0), ((30 + 28, 40), -1.0)):
         line = np.array([cosine * 28, 0, 0]).reshape(3, 1, 1)
-        assert np.abs(wheel[place] - motion_colours(line, 29)[0, 0]).max() <= 2
+        assert np.abs(wheel[place] - motion_colours(line, 29.5)[0, 0]).max() <= 2
     assert np.abs(wheel[::-1, ::-1] - wheel).max() <= 1
     assert wheel[30, 40].max() == 0 and (wheel[0, 0] == 128).all() and (wheel[:, :10] == 128).all()

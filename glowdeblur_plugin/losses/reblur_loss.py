@@ -43,8 +43,8 @@ class ReblurLoss(nn.Module):
         self.smooth = smooth
 
     def forward(self, estimate: Tensor, sharp: Tensor, blurry: Tensor, domains: Sequence[str]) -> Tensor:
-        """Loss of blur tensors (N, 3, h, w) in pixels, given pictures (N, 3, H, W) in [0, 1] and each sample's domain; zero, with
-        a gradient of zero, where no sample counts."""
+        """Loss of blur tensors (N, 3, h, w) in pixels, given pictures (N, 3, H, W) in [0, 1] and each sample's domain; zero,
+        with a gradient of zero, where no sample counts."""
         total, count = estimate.sum() * 0, 0
         for response in sorted(set(self.responses.values())):
             rows = [row for row, domain in enumerate(domains) if self.responses.get(domain) == response]
@@ -68,11 +68,11 @@ def reblur(sharp: Tensor, tensor: Tensor, response: Response, points: int = POIN
     surroundings moved as it does; what moving objects cover is not known to it. The offsets lie evenly about the pixel, so
     nothing is shifted, along L and across L_minor with the second moments L^2 / 12 and L_minor^2 / 12. Along, they are even.
 
-    They are R q, with R = (D/2 + L_minor) I + 1/2 [[c, s], [s, -c]] the matrix with eigenvalues L and L_minor of the tensor (c, s,
-    L_minor), which needs no angle, and q points of a distribution that looks the same from all sides and is even along any
-    line: the shadow of a sphere's surface (Archimedes). The q are laid out along the blur, which is no part of the gradient: to
-    turn them would change nothing. Where the tensor is zero, D takes a hundredth of a pixel instead, so that the offsets lie on
-    the sides of the pixel, between which interpolation has its kink: the gradient there is that of a real blur.
+    They are R q, with R = (D/2 + L_minor) I + 1/2 [[c, s], [s, -c]] the matrix with eigenvalues L and L_minor of the tensor
+    (c, s, L_minor), which needs no angle, and q points of a distribution that looks the same from all sides and is even along
+    any line: the shadow of a sphere's surface (Archimedes). The q are laid out along the blur, which is no part of the gradient:
+    to turn them would change nothing. A D of zero counts as a hundredth of a pixel, so that the offsets lie on the sides of the
+    pixel, at which interpolation has its kink: the gradient there is that of a real blur.
 
     Args:
         sharp: (N, 3, H, W) in [0, 1].

@@ -122,8 +122,8 @@ class GLOWDeblurModel(DeblurModel):
         # Data that does not know the motion counts as such, so that every trained part stays in the graph, as distributed
         # training needs.
         if 'motion_opt' in self.criteria:
-            motion = batch['motion'] if 'motion' in batch else torch.zeros_like(self.lq)
-            known = batch['motion_known'] if 'motion' in batch else torch.zeros(len(self.lq), dtype=torch.bool, device=self.device)
+            motion = batch.get('motion', torch.zeros_like(self.lq))
+            known = batch.get('motion_known', torch.zeros(len(self.lq), dtype=torch.bool, device=self.device))
             losses['l_motion'] = self.criteria['motion_opt'](output['motion'].float(), motion, known)
         if with_flow:
             flow = output['flow_error'].float().square().mean()

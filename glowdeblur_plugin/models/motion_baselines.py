@@ -118,7 +118,7 @@ def directions(features: Tensor, scale: int, window: int) -> Tensor:
 
 
 def _best_lengths(line: Tensor, truth: Tensor) -> tuple[float, float, float]:
-    """The smallest mean distance of (D line, L_minor) to the truth, and the D and L_minor that have it, by Weiszfeld's steps."""
+    """Smallest mean distance of (D line, L_minor) to the truth, and the D and L_minor that have it, by Weiszfeld's steps."""
     along, minor = (line * truth[:, :2]).sum(dim=1), truth[:, 2]
     beside = truth[:, :2].square().sum(dim=1) - along.square()
     best = torch.stack([along.mean(), minor.mean()])

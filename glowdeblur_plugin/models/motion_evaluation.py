@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from basicsr.metrics import calculate_psnr
 from basicsr.utils import tensor2img
@@ -12,10 +11,11 @@ from torch.nn import functional as F
 
 from glowdeblur_plugin.archs.motion_estimator_arch import MotionEstimator
 from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.drawing import labelled_strip, motion_panel
+from glowdeblur_plugin.drawing import labelled_strip
 from glowdeblur_plugin.losses.light import Response
 from glowdeblur_plugin.losses.reblur_loss import reblur
 from glowdeblur_plugin.metrics.motion_metric import calculate_angle_error, calculate_motion_error
+from glowdeblur_plugin.models.drawn_pictures import as_bytes, as_tensor, draw_motion
 from glowdeblur_plugin.models.motion_baselines import MotionBaselines
 
 RIM = 16
@@ -46,7 +46,7 @@ def evaluate_motion(net: MotionEstimator, batch: dict[str, Any], response: Respo
         truth = batch['motion']
         for name, tensor in (('', motion), *((f'_{name}', other) for name, other in others.items())):
             figures |= motion_figures(name, *on_whole_cells(tensor, truth, net.cell))
-    pictures = {'blur': motion_panel(_bytes(lq), motion[0].cpu().numpy(), None if truth is None else _pooled(truth, motion))}
+    pictures = {'blur': draw_motion(lq, motion, truth)}
     if 'gt' in batch:
         ways = {'': on_pixels(motion, lq, net.cell)}
         ways |= {f'_{name}': on_pixels(other, lq, net.cell) for name, other in others.items()}
@@ -55,10 +55,9 @@ def evaluate_motion(net: MotionEstimator, batch: dict[str, Any], response: Respo
         blurred = {name: reblur(batch['gt'], tensor, response).clamp(0, 1) for name, tensor in ways.items()}
         figures |= {f'psnr_reblur{name}': float(calculate_psnr(tensor2img(picture), tensor2img(lq), crop_border=RIM))
                     for name, picture in blurred.items()}
-        pictures['reblur'] = labelled_strip([('blurry', _bytes(lq)), ('sharp, re-blurred along the estimate', _bytes(blurred[''])),
-                                             ('sharp', _bytes(batch['gt']))])
-    return {**{name: torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255 for name, picture in pictures.items()},
-            **figures}
+        strip = (('blurry', lq), ('sharp, re-blurred along the estimate', blurred['']), ('sharp', batch['gt']))
+        pictures['reblur'] = as_tensor(labelled_strip([(label, as_bytes(picture)) for label, picture in strip]))
+    return {**pictures, **figures}
 
 
 def on_whole_cells(motion: Tensor, truth: Tensor, cell: int) -> tuple[Tensor, Tensor]:
@@ -68,7 +67,7 @@ def on_whole_cells(motion: Tensor, truth: Tensor, cell: int) -> tuple[Tensor, Te
 
 
 def motion_figures(name: str, motion: Tensor, truth: Tensor) -> dict[str, float]:
-    """`motion_error` and, where something has a direction, `angle_error` of an estimate (N, 3, h, w), each with `name` behind."""
+    """`motion_error` and, where something has a direction, `angle_error` of an estimate, each with `name` behind."""
     angle = calculate_angle_error(motion, truth)
     directed = {} if math.isnan(angle) else {f'angle_error{name}': angle}
     return {f'motion_error{name}': calculate_motion_error(motion, truth), **directed}
@@ -78,11 +77,3 @@ def on_pixels(motion: Tensor, picture: Tensor, cell: int) -> Tensor:
     """An estimate (N, 3, h, w) whose cells cover a picture (N, 3, H, W), interpolated to its pixels."""
     size = [length * cell for length in motion.shape[-2:]]
     return F.interpolate(motion, size, mode='bilinear', align_corners=False)[..., :picture.shape[-2], :picture.shape[-1]]
-
-
-def _pooled(truth: Tensor, motion: Tensor) -> np.ndarray:
-    return F.adaptive_avg_pool2d(truth, motion.shape[-2:])[0].cpu().numpy()
-
-
-def _bytes(picture: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor2img(picture)[..., ::-1])

@@ -49,13 +49,13 @@ class MotionValOptions(DeblurValOptions):
 class MotionModel(DeblurModel):
     """Trains a `MotionEstimator`, whose weights then start GLOWDeblur's by `path:pretrain_network_motion`.
 
-    Validation gives the figures of `evaluate_motion`, the baselines' beside them: those are fitted to the first training crops of
-    known motion, before the first validation. The last validation of a training run writes `summary.json`
+    Validation gives the figures of `evaluate_motion` and beside them those of `MotionBaselines`, which are fitted before the
+    first validation to the first training crops of known motion. The last validation of a training run writes `summary.json`
     (`summary_<name>.json` for each of several validation sets) into the experiment's folder.
 
     Raises:
-        UserError: another network; no loss; a re-blur loss for parts that the mixture does not have, or pairs without sharp
-            pictures; metrics, since nothing is restored.
+        UserError: another network; no loss; a re-blur loss for parts that the mixture does not have; metrics, since nothing is
+            restored.
     """
 
     Options = MotionTrainOptions

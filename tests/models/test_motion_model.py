@@ -38,7 +38,8 @@ def _batch(*draws: int, **settings: Any) -> dict[str, Any]:
     return torch.utils.data.default_collate([_sample(draw, **settings) for draw in draws])
 
 
-def _model(folder: Path, network: dict[str, Any] | None = None, val: dict[str, Any] | None = None, **settings: Any) -> MotionModel:
+def _model(folder: Path, network: dict[str, Any] | None = None, val: dict[str, Any] | None = None,
+           **settings: Any) -> MotionModel:
     options = toy_options(folder, **settings)
     return MotionModel({**options, 'model_type': 'MotionModel', 'network_g': network or SMALL, 'val': val or {'save_img': True},
                         'path': {**options['path'], 'experiments_root': str(folder)}})
@@ -170,5 +171,5 @@ def test_what_it_cannot_do_is_one_line(tmp_path, change: dict[str, Any], message
 def test_a_re_blur_of_parts_that_are_not_there_is_refused(tmp_path) -> None:
     options = {**toy_options(tmp_path, reblur_opt=REBLUR), 'model_type': 'MotionModel', 'network_g': SMALL, 'val': {},
                'datasets': {'train': {'parts': {'real': {}, 'made': {}}}}}
-    with pytest.raises(UserError, match="train:reblur_opt:responses: 'lines' is no part of datasets:train; parts are real, made"):
+    with pytest.raises(UserError, match="responses: 'lines' is no part of datasets:train; parts are real, made"):
         MotionModel(options)

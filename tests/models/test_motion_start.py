@@ -82,7 +82,7 @@ def test_with_a_motion_loss_it_trains_on_from_there(tmp_path: Path) -> None:
 def test_weights_of_other_sizes_are_refused_in_one_line(tmp_path: Path, change: dict[str, int]) -> None:
     _alone(tmp_path / 'alone', {**NANO, **change})
     weights = tmp_path / 'alone/models/net_g_latest.pth'
-    with pytest.raises(UserError, match=f"'{weights}' is not one of this MotionEstimator, keys differ: .* of another shape") as error:
+    with pytest.raises(UserError, match=f"'{weights}' is not one of this MotionEstimator, .* another shape") as error:
         GLOWDeblurModel(_whole(tmp_path / 'whole', weights, motion_opt=None))
     assert '\n' not in str(error.value)
 

@@ -109,6 +109,17 @@ def test_figures_of_pictures_of_any_size_count_whole_cells(tmp_path) -> None:
     assert {'astronaut_0_0_blur.png', 'astronaut_0_0_reblur.png'} <= written
 
 
+def test_motion_maps_and_figures_go_to_tensorboard(tmp_path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from torch.utils.tensorboard import SummaryWriter
+    model, writer = _model(tmp_path), SummaryWriter(str(tmp_path / 'tb'))
+    model.validation(type('Loader', (), {'dataset': _Pictures(_sample(0))})(), 0, writer)
+    writer.close()
+    tags = EventAccumulator(str(tmp_path / 'tb')).Reload().Tags()
+    assert set(tags['images']) == {'val/astronaut_0/blur', 'val/astronaut_0/reblur'}
+    assert {'metrics/val/motion_error', 'metrics/val/angle_error', 'metrics/val/psnr_reblur'} <= set(tags['scalars'])
+
+
 def test_pairs_without_motion_and_pictures_alone_have_the_figures_that_they_can(tmp_path) -> None:
     model, sample = _model(tmp_path), _sample(0)
     unknown = {**sample, 'motion_known': False}

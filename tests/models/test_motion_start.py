@@ -16,6 +16,7 @@ from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
 from glowdeblur_plugin.models.motion_model import MotionModel
 from glowdeblur_plugin.register import register
 from toy_model import resume, same, toy_options, train
+from toy_run import Options, Runs, write_options
 
 NANO = {'type': 'MotionEstimator', 'width': NANO_PARTS.motion_width, 'cell': NANO_PARTS.motion_cell}
 
@@ -93,6 +94,28 @@ def test_the_option_file_has_the_sizes_of_the_variants() -> None:
     assert (network['width'], network['cell']) == (NANO_PARTS.motion_width, NANO_PARTS.motion_cell)
     brackets = {line.split(':')[0].strip(): line.rpartition('[')[2].rstrip(']') for line in text.splitlines() if '[' in line}
     assert (brackets['width'], brackets['cell']) == (str(FULL_PARTS.motion_width), str(FULL_PARTS.motion_cell))
+
+
+def test_two_runs_by_their_option_files(runs: Runs, restoration_options: Options, photographs_folder: Path,
+                                        tmp_path: Path) -> None:
+    """The estimator alone, by both losses, then the whole network with it frozen."""
+    data = {'type': 'SimulatedBlurDataset', 'dataroot_gt': str(photographs_folder), 'domain': 'gentle'}
+    sets = {'train': {'name': 'made', **data, 'gt_size': 64, 'batch_size_per_gpu': 2, 'num_worker_per_gpu': 0},
+            'val': {'name': 'whole', **data}}
+    reblur = {'type': 'ReblurLoss', 'responses': {'gentle': 'srgb'}, 'points': 3}
+    first = write_options(tmp_path / 'first.yml', restoration_options, model_type='MotionModel', name='alone', datasets=sets,
+                          network_g=NANO, train__total_iter=4, train__reblur_opt=reblur,
+                          val={'val_freq': 4, 'save_img': False, 'response': 'srgb'})
+    text = runs.train(tmp_path, first)
+    assert 'l_reblur' in text and '# motion_error_structure' in text
+    settings = {'total_iter': 1, 'optim_g': {'type': 'AdamW', 'lr': 0.001}, 'motion_opt': None}
+    path = {'pretrain_network_motion': 'experiments/alone/models/net_g_latest.pth'}
+    options = {**restoration_options, 'datasets': {'train': sets['train']}, 'path': path, 'network_g': {'type': 'GLOWDeblur'}}
+    whole = write_options(tmp_path / 'whole.yml', options, model_type='GLOWDeblurModel', train=settings, val=None)
+    assert 'l_motion' not in runs.train(tmp_path, whole)
+    weights = [torch.load(tmp_path / 'experiments' / name / 'models' / 'net_g_latest.pth', weights_only=True)
+               for name in ('alone', 'toy')]
+    assert all(torch.equal(value, weights[1]['params'][f'motion.{key}']) for key, value in weights[0]['params_ema'].items())
 
 
 def _rank(rank: int, port: int, folder: Path) -> None:

@@ -70,9 +70,9 @@ def reblur(sharp: Tensor, tensor: Tensor, response: Response, points: int = POIN
 
     They are R q, with R = (D/2 + L_minor) I + 1/2 [[c, s], [s, -c]] the matrix with eigenvalues L and L_minor of the tensor
     (c, s, L_minor), which needs no angle, and q points of a distribution that looks the same from all sides and is even along
-    any line: the shadow of a sphere's surface (Archimedes). The q are laid out along the blur, which is no part of the gradient:
-    to turn them would change nothing. A D of zero counts as a hundredth of a pixel, so that the offsets lie on the sides of the
-    pixel, at which interpolation has its kink: the gradient there is that of a real blur.
+    any line: the shadow of a sphere's surface (Archimedes). The q are laid out along the blur, which the gradient leaves out,
+    since to turn them would change nothing. A D of zero counts as a hundredth of a pixel, so that the offsets lie on the sides
+    of the pixel, at which interpolation has its kink: the gradient there is that of a real blur.
 
     Args:
         sharp: (N, 3, H, W) in [0, 1].

@@ -81,12 +81,6 @@ class GLOWDeblurModel(DeblurModel):
     find_unused_parameters = True
     drawn = frozenset({'strip', 'blur'})
 
-    def model_to_device(self, net: nn.Module) -> nn.Module:
-        """As every model does; in training without a loss of the motion estimator this part of the network is frozen first."""
-        if self.is_train and self.train_options.motion_opt is None:
-            net.motion.requires_grad_(False)
-        return super().model_to_device(net)
-
     def load_pretrained_parts(self, network: nn.Module) -> None:
         """What adapters go on, and then as every model does."""
         load_adapter_base(network, self.opt['path'], self.resumed)
@@ -154,8 +148,10 @@ class GLOWDeblurModel(DeblurModel):
         return 'oracle_' if self.val_options.oracle_guidance else ''
 
     def prepare_network(self, network: nn.Module) -> None:
-        """Compare its texts with those of the data, see `check_texts`."""
+        """Compare its texts with those of the data, see `check_texts`; freeze the motion estimator where it has no loss."""
         check_texts(network, self.opt['datasets'], self.is_train)
+        if self.is_train and self.train_options.motion_opt is None:
+            network.motion.requires_grad_(False)
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """Restore one picture; figures and pictures as `glowdeblur_evaluation.evaluate` gives them."""

@@ -8,6 +8,7 @@ import numpy as np
 BAR = 22
 GAP = 4
 THINNEST = 1.5
+WHEEL = 120
 BLUR_COLOUR = (200, 0, 0)
 
 
@@ -71,9 +72,21 @@ def motion_arrows(picture: np.ndarray, motion: np.ndarray, every: int = 24) -> n
     return canvas
 
 
+def motion_wheel(height: int, width: int) -> np.ndarray:
+    """Legend of `motion_colours`, uint8 RGB (height, width, 3): a disk in which the colour at an angle and a distance from the
+    middle is that of straight blur in this direction, as long as the distance, the longest at the rim; grey around it."""
+    radius = min(height, width) / 2 - 1
+    y, x = np.mgrid[:height, :width] - np.array([height - 1, width - 1]).reshape(2, 1, 1) / 2
+    length, doubled = np.hypot(x, y), 2 * np.arctan2(y, x)
+    motion = np.stack([length * np.cos(doubled), length * np.sin(doubled), np.zeros_like(length)])
+    wheel = motion_colours(motion, radius)
+    wheel[length > radius] = 128
+    return wheel
+
+
 def motion_panel(picture: np.ndarray, estimate: np.ndarray, truth: np.ndarray | None) -> np.ndarray:
-    """Estimated, and where known true, blur of a blurry picture: segments on the picture and colours beside them, as one
-    strip."""
+    """Estimated, and where known true, blur of a blurry picture: segments on the picture, colours beside them and the colours'
+    legend, as one strip."""
     longest = max(float(np.hypot(*m[:2]).max() + m[2].max()) for m in (estimate, truth) if m is not None)
     size = picture.shape[1::-1]
     panels = []
@@ -81,4 +94,4 @@ def motion_panel(picture: np.ndarray, estimate: np.ndarray, truth: np.ndarray | 
         if motion is not None:
             colours = cv2.resize(motion_colours(motion, longest), size, interpolation=cv2.INTER_NEAREST)
             panels += [(f'{label} blur', motion_arrows(picture, motion)), (f'{label}, longest {longest:.0f} px', colours)]
-    return labelled_strip(panels)
+    return labelled_strip([*panels, (f'rim {longest:.0f} px', motion_wheel(picture.shape[0], WHEEL))])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glowdeblur_plugin.drawing import BAR, GAP, labelled_strip, motion_arrows, motion_colours, motion_panel
+from glowdeblur_plugin.drawing import BAR, GAP, labelled_strip, motion_arrows, motion_colours, motion_panel, motion_wheel
 
 
 def test_strip_holds_each_picture_under_its_bar() -> None:
@@ -45,3 +45,13 @@ def test_blur_without_direction_is_a_circle_as_wide_as_it() -> None:
 def test_panel_shows_the_truth_only_where_it_is_known() -> None:
     picture, motion = np.zeros((20, 30, 3), np.uint8), np.ones((3, 2, 3))
     assert motion_panel(picture, motion, None).shape[1] < motion_panel(picture, motion, motion).shape[1]
+
+
+def test_wheel_shows_the_colours_of_lines_through_its_middle() -> None:
+    """At the right end of the horizontal line, and at the lower end of the vertical one, as picture coordinates have it."""
+    wheel = motion_wheel(61, 81).astype(int)
+    for place, cosine in (((30, 30 + 38), 1.0), ((30 + 28, 40), -1.0)):
+        line = np.array([cosine * 28, 0, 0]).reshape(3, 1, 1)
+        assert np.abs(wheel[place] - motion_colours(line, 29.5)[0, 0]).max() <= 2
+    assert np.abs(wheel[::-1, ::-1] - wheel).max() <= 1
+    assert wheel[30, 40].max() == 0 and (wheel[0, 0] == 128).all() and (wheel[:, :10] == 128).all()

@@ -42,6 +42,7 @@ class DeblurModel(CheckpointedModel):
     Attributes:
         Options, ValOptions: dataclasses of the sections `train` and `val`.
         find_unused_parameters: set where some iterations leave trained parameters without gradient.
+        drawn: names of the pictures of `evaluate_picture` that go to TensorBoard too.
         train_options, val_options: the sections, read; the former only in training.
         batch: what `feed_data` got, tensors on `device`; `lq` and `gt` of it, (N, 3, H, W) float32 in [0, 1].
         iteration: micro-batches done.
@@ -51,6 +52,7 @@ class DeblurModel(CheckpointedModel):
     Options: type[DeblurTrainOptions] = DeblurTrainOptions
     ValOptions: type = DeblurValOptions
     find_unused_parameters = False
+    drawn: frozenset[str] = frozenset()
 
     def __init__(self, opt: dict[str, Any]) -> None:
         super().__init__(opt)
@@ -234,7 +236,8 @@ class DeblurModel(CheckpointedModel):
             generator: on the CPU, seeded by the index alone.
 
         Returns:
-            `restored` (1, 3, H, W) in [0, 1]; any further pictures (1, 3, h, w) to save and floats to average, by name.
+            `restored` (1, 3, H, W) in [0, 1] where the method restores; any further pictures (1, 3, h, w) to save and floats to
+            average, by name.
         """
         raise NotImplementedError
 
@@ -316,7 +319,8 @@ class DeblurModel(CheckpointedModel):
                 results = self.evaluate_picture(batch, index, picture_generator(VALIDATION_SEED, index))
             pictures = {key: value for key, value in results.items() if isinstance(value, Tensor) and value.ndim == 4}
             scalars = {key: float(value) for key, value in results.items() if key not in pictures}
-            scalars |= picture_metrics(pictures['restored'], batch.get('gt'), metrics, path)
+            if 'restored' in pictures:
+                scalars |= picture_metrics(pictures['restored'], batch.get('gt'), metrics, path)
             pictures |= {key: batch[key] for key in ('lq', 'gt') if key in batch}
             stem = mark + picture_stem(path, dataloader.dataset.opt)
             self.save_pictures(name, stem, pictures, current_iter, tb_logger, save_img)
@@ -353,6 +357,14 @@ class DeblurModel(CheckpointedModel):
             folder = Path(self.opt['path']['visualization'])
             added = {key: picture for key, picture in pictures.items() if key not in ('lq', 'gt')}
             write_pictures(folder / (stem if self.is_train else dataset_name), f'{stem}_{tag}', added)
+        if tb_logger:
+            for name in self.drawn & pictures.keys():
+                tb_logger.add_image(f'{dataset_name}/{stem}/{name}', pictures[name][0].cpu(), current_iter)
+
+    def summary_path(self, dataset_name: str) -> Path:
+        """Where the figures of a validation set go at the end of a run, by its name where there are several."""
+        several = sum(phase.startswith('val') for phase in self.opt['datasets']) > 1
+        return Path(self.opt['path']['experiments_root']) / (f'summary_{dataset_name}.json' if several else 'summary.json')
 
     def after_validation(self, dataset_name: str, rows: list[Row], current_iter: int | str, tb_logger: Any) -> None:
         """Called on rank 0 with a row for each picture: `index`, `path`, the metrics and the floats of `evaluate_picture`."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from basicsr.metrics import calculate_psnr, calculate_ssim
 from basicsr.utils import tensor2img
@@ -15,8 +14,10 @@ from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.diffusion.colour import ColourName, correct_colour
 from glowdeblur_plugin.diffusion.noise import picture_noise, twin
 from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow
-from glowdeblur_plugin.drawing import labelled_strip, motion_panel
+from glowdeblur_plugin.drawing import labelled_strip
 from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
+from glowdeblur_plugin.models.drawn_pictures import as_bytes, as_tensor, draw_motion
+from glowdeblur_plugin.models.motion_evaluation import on_whole_cells
 from glowdeblur_plugin.models.semantic import allowed_texts, with_true_motion
 from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.models.tile_choice import TileSettings
@@ -130,18 +131,14 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
     figures['psnr_restored_to_prereconstruction'] = _psnr(ways['restored'], ways['prereconstruction_codec'])
     motion, truth = condition.motion.float(), None
     if 'motion' in batch and bool(batch.get('motion_known', True)):
-        truth = batch['motion']
-        cells = [length // net.motion.cell for length in size]
-        inner = [length * net.motion.cell for length in cells]
-        motion, truth = motion[..., :cells[0], :cells[1]], truth[..., :inner[0], :inner[1]]
+        motion, truth = on_whole_cells(motion, batch['motion'], net.motion.cell)
         figures['motion_error'] = calculate_motion_error(motion, truth)
         figures['motion_error_zero'] = calculate_motion_error(torch.zeros_like(motion), truth)
-    strip = labelled_strip([(label, _bytes(ways[way]))
+    strip = labelled_strip([(label, as_bytes(ways[way]))
                             for label, way in (('blurry', 'blurry'), ('pre-reconstruction', 'prereconstruction'),
                                                (f'restored, {settings.steps} steps', 'restored'))] +
-                           [('sharp', _bytes(batch['gt']))])
-    panel = motion_panel(_bytes(lq), motion[0].cpu().numpy(), None if truth is None else _pooled(truth, motion))
-    return {**results, 'strip': _tensor(strip), 'blur': _tensor(panel), **figures}
+                           [('sharp', as_bytes(batch['gt']))])
+    return {**results, 'strip': as_tensor(strip), 'blur': draw_motion(lq, motion, truth), **figures}
 
 
 def _figures(ways: dict[str, Tensor], sharp: Tensor) -> dict[str, float]:
@@ -155,15 +152,3 @@ def _figures(ways: dict[str, Tensor], sharp: Tensor) -> dict[str, float]:
 
 def _psnr(picture: Tensor, sharp: Tensor) -> float:
     return float(calculate_psnr(tensor2img(picture), tensor2img(sharp), crop_border=0))
-
-
-def _pooled(truth: Tensor, motion: Tensor) -> np.ndarray:
-    return torch.nn.functional.adaptive_avg_pool2d(truth, motion.shape[-2:])[0].cpu().numpy()
-
-
-def _bytes(picture: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor2img(picture)[..., ::-1])
-
-
-def _tensor(picture: np.ndarray) -> Tensor:
-    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255

@@ -1,7 +1,6 @@
 """Training and testing of GLOWDeblur through BasicSR's loop."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -24,8 +23,6 @@ from glowdeblur_plugin.models.validation import PictureResult
 from glowdeblur_plugin.options import Between
 from glowdeblur_plugin.resources import PeakMemory, process_seconds
 
-DRAWN = {'strip', 'blur'}
-
 
 @dataclass(kw_only=True)
 class GLOWDeblurTrainOptions(DeblurTrainOptions):
@@ -39,7 +36,7 @@ class GLOWDeblurTrainOptions(DeblurTrainOptions):
         caption_drop: probability with which the null embedding takes the place of a sample's text, so that the network runs
             without one too.
         pixel_opt, frequency_opt: losses of the pre-reconstruction, as BasicSR's sections of type and arguments.
-        motion_opt: loss of the motion estimator, on samples whose motion is known.
+        motion_opt: loss of the motion estimator, on samples whose motion is known; with None it is frozen as it is.
         align_weight: factor on the mean square error of the aligned feature against the sharp picture's latent.
         flow_weight: factor on the flow matching loss, the mean square of the velocity's error.
 
@@ -52,7 +49,7 @@ class GLOWDeblurTrainOptions(DeblurTrainOptions):
     caption_drop: Annotated[float, Between(0, 1)] = 0.1
     pixel_opt: dict[str, Any] = field(default_factory=lambda: {'type': 'L1Loss', 'loss_weight': 1.0})
     frequency_opt: dict[str, Any] | None = field(default_factory=lambda: {'type': 'FrequencyL1Loss', 'loss_weight': 0.1})
-    motion_opt: dict[str, Any] = field(default_factory=lambda: {'type': 'BlurTensorLoss', 'loss_weight': 1.0})
+    motion_opt: dict[str, Any] | None = field(default_factory=lambda: {'type': 'BlurTensorLoss', 'loss_weight': 1.0})
     align_weight: Annotated[float, Between(0)] = 1.0
     flow_weight: Annotated[float, Between(0)] = 1.0
 
@@ -84,9 +81,10 @@ class GLOWDeblurModel(DeblurModel):
 
     Options = GLOWDeblurTrainOptions
     ValOptions = GLOWDeblurValOptions
-    pretrained_parts = ('prereconstruction',)
+    pretrained_parts = ('prereconstruction', 'motion')
     pretrained_bases = ('base',)
     find_unused_parameters = True
+    drawn = frozenset({'strip', 'blur'})
 
     def __init__(self, opt: dict[str, Any]) -> None:
         super().__init__(opt)
@@ -126,9 +124,10 @@ class GLOWDeblurModel(DeblurModel):
             losses['l_frequency'] = self.criteria['frequency_opt'](picture, self.gt)
         # Data that does not know the motion counts as such, so that every trained part stays in the graph, as distributed
         # training needs.
-        motion = batch['motion'] if 'motion' in batch else torch.zeros_like(self.lq)
-        known = batch['motion_known'] if 'motion' in batch else torch.zeros(len(self.lq), dtype=torch.bool, device=self.device)
-        losses['l_motion'] = self.criteria['motion_opt'](output['motion'].float(), motion, known)
+        if 'motion_opt' in self.criteria:
+            motion = batch.get('motion', torch.zeros_like(self.lq))
+            known = batch.get('motion_known', torch.zeros(len(self.lq), dtype=torch.bool, device=self.device))
+            losses['l_motion'] = self.criteria['motion_opt'](output['motion'].float(), motion, known)
         if with_flow:
             flow = output['flow_error'].float().square().mean()
             self.flow_record.add(current_iter, flow.detach())
@@ -158,8 +157,10 @@ class GLOWDeblurModel(DeblurModel):
         return 'oracle_' if self.val_options.oracle_guidance else ''
 
     def prepare_network(self, network: nn.Module) -> None:
-        """Compare its texts with those of the data, see `check_texts`."""
+        """Compare its texts with those of the data, see `check_texts`; freeze the motion estimator where it has no loss."""
         check_texts(network, self.opt['datasets'], self.is_train)
+        if self.is_train and self.train_options.motion_opt is None:
+            network.motion.requires_grad_(False)
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """Restore one picture; figures and pictures as `glowdeblur_evaluation.evaluate` gives them."""
@@ -190,18 +191,8 @@ class GLOWDeblurModel(DeblurModel):
                 'peak_memory_mb': round(self.memory.look()),
                 'device': str(self.device)
             }
-            several = sum(phase.startswith('val') for phase in self.opt['datasets']) > 1
-            name = f'summary_{dataset_name}.json' if several else 'summary.json'
-            path = write_summary(Path(self.opt['path']['experiments_root']) / name, rows, facts)
+            path = write_summary(self.summary_path(dataset_name), rows, facts)
             get_root_logger().info(f'Summary of the run: {path}')
-
-    def save_pictures(self, dataset_name: str, stem: str, pictures: dict[str, Tensor], current_iter: int | str, tb_logger: Any,
-                      save_img: bool) -> None:
-        """As every model does, and strips and motion panels go to TensorBoard too."""
-        super().save_pictures(dataset_name, stem, pictures, current_iter, tb_logger, save_img)
-        if tb_logger:
-            for name in DRAWN & pictures.keys():
-                tb_logger.add_image(f'{dataset_name}/{stem}/{name}', pictures[name][0].cpu(), current_iter)
 
     def extra_state(self) -> dict[str, Any]:
         """What a resumed run needs beyond weights and optimizer: the flow losses recorded, the seconds spent and the memory's

@@ -150,16 +150,28 @@ class GLOWDeblur(nn.Module):
         """Side of the picture area that one latent cell stands for."""
         return self.codec.held.compression
 
+    def use_bf16_weights(self) -> None:
+        """Keep the weights in bfloat16, to restore in half the memory under bf16 autocast. Statistics of the latent stay in
+        float32, and so does the nano's codec, which has nothing else."""
+        for part in (self.prereconstruction, self.alignment, self.motion, self.backbone):
+            nn.Module.to(part, torch.bfloat16)  # diffusers' own warns of nothing
+        self.null_text.data = self.null_text.data.to(torch.bfloat16)
+        if isinstance(self.codec.held, AutoencoderCodec):
+            self.codec.to(torch.bfloat16)
+
+    @property
+    def codec_dtype(self) -> torch.dtype:
+        """Precision of the codec's weights."""
+        return next(itertools.chain(self.codec.held.parameters(), self.codec.held.buffers())).dtype
+
     def encode(self, picture: Tensor) -> Tensor:
         """Latent (N, C, h, w) of pictures in [0, 1]; gradients pass through the frozen codec."""
-        return self.codec.held.encode(picture)
+        return self.codec.held.encode(picture.to(self.codec_dtype))
 
     def decode(self, latent: Tensor) -> Tensor:
         """Pictures (N, 3, H, W), about [0, 1], of latents, in the precision of the codec's weights: autocast is off here."""
-        held = self.codec.held
-        weights = next(itertools.chain(held.parameters(), held.buffers()))
         with without_autocast(latent.device):
-            return held.decode(latent.to(weights.dtype))
+            return self.codec.held.decode(latent.to(self.codec_dtype))
 
     def condition(self, lq: Tensor) -> Condition:
         """Pre-reconstruction, aligned feature and motion of blurry pictures (N, 3, H, W)."""

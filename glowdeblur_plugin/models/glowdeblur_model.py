@@ -1,7 +1,7 @@
 """Training and testing of GLOWDeblur through BasicSR's loop."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from basicsr.utils import get_root_logger
@@ -9,6 +9,7 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor, nn
 
 from glowdeblur_plugin.diffusion.flow import training_sigmas
+from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.adapter_base import load_adapter_base
 from glowdeblur_plugin.models.compilation import compile_parts
 from glowdeblur_plugin.models.deblur_model import DeblurModel
@@ -59,12 +60,14 @@ class GLOWDeblurValOptions(RestorationSettings):
     """`val` of GLOWDeblurModel: how pictures are restored.
 
     Attributes:
+        precision: weights and arithmetic of a test run; validation during training goes by `train:precision`.
         full_report: also restore from a warm start, without the condition, and through the codec alone, and draw strips and
             motion maps.
         compile: run the large parts under torch.compile, on CUDA with CUDA graphs, see `compile_parts`. Each size of picture
             takes minutes at its first time: worth it for many pictures of few sizes.
     """
 
+    precision: Literal['fp32', 'bf16'] = 'fp32'
     full_report: bool = False
     compile: bool = False
 
@@ -88,7 +91,17 @@ class GLOWDeblurModel(DeblurModel):
 
     def __init__(self, opt: dict[str, Any]) -> None:
         super().__init__(opt)
+        if self.val_options.precision == 'bf16':
+            if self.is_train:
+                raise UserError('val:precision: is for test runs, and validation during training goes by train:precision; leave '
+                                'it out')
+            self.bare_net.use_bf16_weights()
         self.tiles = TileChoice(self.val_options, self.bare_net)
+
+    @property
+    def validates_in_bf16(self) -> bool:
+        """See the base class; test runs go by `val:precision`."""
+        return super().validates_in_bf16 or self.val_options.precision == 'bf16'
 
     def load_pretrained_parts(self, network: nn.Module) -> None:
         """What adapters go on, and then as every model does."""

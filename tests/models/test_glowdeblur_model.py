@@ -259,3 +259,15 @@ def test_on_the_cpu_pictures_are_restored_in_float32(tmp_path: Path, precision: 
         expected = model.evaluate_picture(torch.utils.data.default_collate([_sample(1)]), 0, picture_generator(0, 0))
     assert model.metric_results['psnr_restored'] == expected['psnr_restored']
     assert not model.validates_in_bf16
+
+
+def test_precision_of_test_runs(tmp_path: Path) -> None:
+    found = []
+    for precision in ('fp32', 'bf16'):
+        model = _model(tmp_path, is_train=False, val={'precision': precision})
+        _validate(model, [_sample(1)], 'test')
+        found.append(model.metric_results['psnr_restored'])
+    assert model.validates_in_bf16 and {value.dtype for value in model.bare_net.parameters()} == {torch.bfloat16}
+    assert 0 < abs(found[0] - found[1]) < 0.05
+    with pytest.raises(UserError, match='val:precision: is for test runs'):
+        _model(tmp_path, val={'precision': 'bf16'})

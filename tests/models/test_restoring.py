@@ -1,5 +1,6 @@
 """Restoring with a whole nano network: guidance on the text, pictures that do not depend on their batch, colours."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -125,3 +126,20 @@ def test_colours_go_towards_the_pre_reconstruction_and_leave_the_figures(net: GL
     expected = correct_colour(whole, condition.prereconstruction)[..., :30, :45].clamp(0, 1)
     assert torch.allclose(corrected['restored_colour'], expected, atol=1e-6)
     assert (expected - plain['restored']).abs().max() > 0.01
+
+
+def test_bf16_weights_restore_the_same_picture_in_half_the_memory(net: GLOWDeblur, inputs: Inputs) -> None:
+    """Up to bf16's 8 bits; what the codec does alone stays exact."""
+    light = copy.deepcopy(net)
+    light.use_bf16_weights()
+    sizes = [sum(value.nbytes for value in network.parameters()) for network in (net, light)]
+    assert sizes[1] == sizes[0] / 2
+    settings = RestorationSettings(steps=3)
+    batch = {'lq': inputs['lq'][:1], 'gt': inputs['lq'][1:2]}
+    with torch.inference_mode():
+        exact = evaluate(net, batch, picture_generator(0, 0), settings, True)
+        with torch.autocast('cpu', torch.bfloat16):
+            rounded = evaluate(light, batch, picture_generator(0, 0), settings, True)
+    assert 1e-5 < (rounded['restored'] - exact['restored']).abs().mean() < 0.01
+    assert rounded['psnr_codec'] == exact['psnr_codec']
+    assert light.target.residual_variance.dtype == torch.float32

@@ -9,6 +9,8 @@ from typing import Any
 from glowdeblur_plugin.errors import UserError
 
 GIB, PICTURE = 2**30, (720, 1280)
+LABELS = {'prereconstruction': 'pre-reconstruction', 'encoder': 'codec, encoder', 'motion': 'motion estimator',
+          'text': 'null text, once', 'step': 'backbone, one step', 'decoder': 'codec, decoder'}
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -110,21 +112,21 @@ def _restoring(opt: dict[str, Any], network: Any, mode: Any, size: str | None) -
     width, height = _size(size)
     multiple = getattr(network, 'size_multiple', 1)
     padded = [-(-length // multiple) * multiple for length in (height, width)]
-    parts = count_parts(network, mode, *padded)
     steps = (opt.get('val') or {}).get('steps', 20)
-    total = sum(part.macs * (steps if part.name.startswith('backbone') else 1) for part in parts)
+    parts = count_parts(network, mode, *padded, steps)
     lines = _parts(parts, f'{width}x{height}')
     if len(parts) > 1:
-        lines += ['', f'with {steps} steps: {total / 1e9:,.0f} GMAC (the alignment runs the encoder once)']
+        lines += ['', f'with {steps} steps: {sum(part.uses * part.macs for part in parts) / 1e9:,.0f} GMAC']
     peak = max(part.live_bytes for part in parts)
     lines += ['', f'memory: {weight_bytes(network) / GIB:.2f} GiB of weights, {peak / GIB:.2f} GiB at the peak beside them, '
-              'the whole picture at once in float32']
+              'the whole picture at once in float32; val:precision: bf16 halves the weights']
     return lines
 
 
 def _parts(parts: list[Any], what: str) -> list[str]:
     lines = [f'{"part":22}{"parameters":>16}{"trained":>16}{"GMAC of " + what:>26}']
-    return lines + [f'{part.name:22}{part.parameters:16,}{part.trained:16,}{part.macs / 1e9:26,.2f}' for part in parts]
+    return lines + [f'{LABELS.get(part.name, part.name):22}{part.parameters:16,}{part.trained:16,}{part.macs / 1e9:26,.2f}'
+                    for part in parts]
 
 
 def _size(text: str | None) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """What a network costs: parameters, multiply-accumulates and memory, counted on shapes alone (see dry_run.py)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
-from glowdeblur_plugin.archs.picture_parts import picture_and_features
 from glowdeblur_plugin.archs.recomputation import enable_gradient_checkpointing
 from glowdeblur_plugin.models.dry_run import DryRun, LiveBytes, weight_bytes
 from glowdeblur_plugin.models.options import DeblurTrainOptions
+from glowdeblur_plugin.models.sampling_cost import FLOPS_OF_MAC, PartRun, part_runs, sampling_uses
 
 ADAM_MOMENTS = 2
 
@@ -24,6 +24,7 @@ class PartCount(NamedTuple):
         parameters, trained: how many it has, and how many of them are trained.
         macs: multiply-accumulates of one forward pass over one picture.
         live_bytes: the most that its tensors need at one time in that pass without gradient, beside the weights.
+        uses: passes that restore one picture.
     """
 
     name: str
@@ -31,18 +32,27 @@ class PartCount(NamedTuple):
     trained: int
     macs: int
     live_bytes: int
+    uses: int
 
 
-def count_parts(network: nn.Module, mode: DryRun, height: int, width: int) -> list[PartCount]:
+def count_parts(network: nn.Module, mode: DryRun, height: int, width: int, steps: int = 1) -> list[PartCount]:
     """The parts of a network from `dry_network`, each in one forward pass over a picture of `height` x `width`, multiples of the
     network's `size_multiple`, in float32; of networks other than GLOWDeblur the whole.
 
-    The alignment is counted without the codec's encoder that it runs, the backbone with one step of sampling
-    without a text.
+    The alignment is counted without the codec's encoder that it runs, the backbone with one step of sampling, and without a text
+    but the null embedding, whose weights are the backbone's.
+
+    Args:
+        steps: of sampling, for `uses`.
     """
-    with mode:
-        runs = _runs(network, height, width)
-    return [PartCount(name, *_sizes(module), *_cost(mode, run)) for name, (module, run) in runs.items()]
+    if isinstance(network, GLOWDeblur):
+        with mode:
+            runs, uses = part_runs(network, height, width), sampling_uses(network, steps)
+    else:
+        with mode:
+            picture = torch.empty(1, 3, height, width)
+        runs, uses = {'network': PartRun(network, lambda: network(picture), (picture, ))}, {'network': 1}
+    return [PartCount(name, *_sizes(part.module), *_cost(mode, part.run), uses[name]) for name, part in runs.items()]
 
 
 def training_memory(network: nn.Module, mode: DryRun, options: DeblurTrainOptions, crops: int, side: int) -> dict[str, int]:
@@ -75,37 +85,17 @@ def training_memory(network: nn.Module, mode: DryRun, options: DeblurTrainOption
     return memory
 
 
-def _runs(network: nn.Module, height: int, width: int) -> Mapping[str, tuple[nn.Module, Callable[[], Any]]]:
-    picture = torch.empty(1, 3, height, width)
-    if not isinstance(network, GLOWDeblur):
-        return {'network': (network, lambda: network(picture))}
-    _, features = picture_and_features(network.prereconstruction, picture)
-    condition = network.condition(picture)
-    latent, codec = condition.aligned, network.codec.held
-    text = torch.empty_like(network.null_text)
-    return {
-        'pre-reconstruction': (network.prereconstruction, lambda: network.prereconstruction(picture)),
-        'alignment': (network.alignment, lambda: network.alignment(picture, features, lambda _: latent)),
-        'motion estimator': (network.motion, lambda: network.motion(picture)),
-        'codec, encoder': (_half(codec, 'encoder'), lambda: network.encode(picture)),
-        'backbone, one step': (network.backbone, lambda: network.velocity(latent, torch.empty(1), condition, text)),
-        'codec, decoder': (_half(codec, 'decoder'), lambda: network.decode(latent)),
-    }
-
-
-def _half(codec: nn.Module, name: str) -> nn.Module:
-    return getattr(getattr(codec, 'autoencoder', codec), name, nn.Module())
-
-
-def _sizes(module: nn.Module) -> tuple[int, int]:
-    parameters = list(module.parameters())
+def _sizes(module: nn.Module | None) -> tuple[int, int]:
+    parameters = [] if module is None else list(module.parameters())
     return sum(value.numel() for value in parameters), sum(value.numel() for value in parameters if value.requires_grad)
 
 
 def _cost(mode: DryRun, run: Callable[[], Any]) -> tuple[int, int]:
-    with mode, torch.no_grad(), LiveBytes() as live, FlopCounterMode(display=False) as counter:
+    with mode, FlopCounterMode(display=False) as counter:
         run()
-    return counter.get_total_flops() // 2, live.peak
+    with mode, torch.no_grad(), LiveBytes() as live:
+        run()
+    return counter.get_total_flops() // FLOPS_OF_MAC, live.peak
 
 
 def _training_pass(network: nn.Module, picture: Tensor, draws: int) -> list[Tensor]:

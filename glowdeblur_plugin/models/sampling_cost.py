@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from diffusers import AutoencoderDC
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -66,25 +66,48 @@ def count_sampling(height: int, width: int, **arguments: Any) -> dict[str, Cost]
     net, mode = dry_network(lambda: UntrainedGLOWDeblur(**arguments).eval())
     weights = {id(tensor): tensor for owner in (net, net.codec.held) for tensor in (*owner.parameters(), *owner.buffers())}
     with mode:
-        lq, sigma = torch.empty(1, 3, height, width), torch.empty(1)
-        condition, context = net.condition(lq), net.text_context()
-        latent = condition.aligned.detach()
-        picture, features = picture_and_features(net.prereconstruction, lq)
-        parts: dict[str, tuple[Callable[[], Any], Iterable[Tensor]]] = {
-            'prereconstruction': (lambda: picture_and_features(net.prereconstruction, lq), (lq,)),
-            'encoder': (lambda: net.encode(lq), (lq,)),
-            'alignment': (lambda: net.alignment(picture, features, lambda _: latent), (features, latent)),
-            'motion': (lambda: net.motion(lq), (lq,)),
-            'text': (lambda: _tensors(net.text_context()), ()),
-            'decoder': (lambda: net.decode(latent), (latent,)),
-        }
-        costs = {name: _count(call, inputs, weights.values()) for name, (call, inputs) in parts.items()}
+        parts = part_runs(net, height, width)
+        step = parts.pop('step')
+        costs = {name: _count(part.run, part.inputs, weights.values()) for name, part in parts.items()}
         # In a step the projection of the text is called on no tokens at all, which reads nothing.
         for part in (net.backbone.caption_projection, net.backbone.caption_norm):
             for parameter in part.parameters():
                 del weights[id(parameter)]
-        inputs = (latent, condition.aligned, condition.motion_map, *_tensors(context))
-        return costs | {'step': _count(lambda: net.velocity(latent, sigma, condition, context), inputs, weights.values())}
+        return costs | {'step': _count(step.run, step.inputs, weights.values())}
+
+
+class PartRun(NamedTuple):
+    """A part of GLOWDeblur at work on one picture.
+
+    Attributes:
+        module: what holds its weights; None where that is counted with another part.
+        run: one use of it.
+        inputs: what comes in.
+    """
+
+    module: nn.Module | None
+    run: Callable[[], Any]
+    inputs: tuple[Tensor, ...]
+
+
+def part_runs(net: GLOWDeblur, height: int, width: int) -> dict[str, PartRun]:
+    """The parts of restoring a picture of height x width pixels with a network from `dry_network`, under its mode; names as of
+    `count_sampling`."""
+    lq, sigma = torch.empty(1, 3, height, width), torch.empty(1)
+    condition, context = net.condition(lq), net.text_context()
+    latent = condition.aligned.detach()
+    picture, features = picture_and_features(net.prereconstruction, lq)
+    halves = getattr(net.codec.held, 'autoencoder', None)
+    return {
+        'prereconstruction': PartRun(net.prereconstruction, lambda: picture_and_features(net.prereconstruction, lq), (lq, )),
+        'encoder': PartRun(getattr(halves, 'encoder', None), lambda: net.encode(lq), (lq, )),
+        'alignment': PartRun(net.alignment, lambda: net.alignment(picture, features, lambda _: latent), (features, latent)),
+        'motion': PartRun(net.motion, lambda: net.motion(lq), (lq, )),
+        'text': PartRun(None, lambda: _tensors(net.text_context()), ()),
+        'step': PartRun(net.backbone, lambda: net.velocity(latent, sigma, condition, context),
+                        (latent, condition.aligned, condition.motion_map, *_tensors(context))),
+        'decoder': PartRun(getattr(halves, 'decoder', None), lambda: net.decode(latent), (latent, )),
+    }
 
 
 def sampling_uses(net: GLOWDeblur, steps: int) -> dict[str, int]:

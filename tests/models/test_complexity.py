@@ -63,7 +63,9 @@ def test_parts_are_those_of_the_network() -> None:
     assert sum(part.parameters for part in parts) == sum(value.numel() for value in real.parameters()) - real.null_text.numel()
     assert all(part.trained == part.parameters for part in parts)
     assert {part.name: other.macs / part.macs for part, other in zip(parts, twice)} == {
-        part.name: pytest.approx(2, rel=0.15 if 'backbone' in part.name else 0.005) for part in parts}
+        part.name: 1 if part.name == 'text' else pytest.approx(2, rel=0.15 if part.name == 'step' else 0.005) for part in parts}
+    assert {part.name: part.uses for part in count_parts(network, mode, 32, 32, steps=4)} == {
+        part.name: 4 if part.name == 'step' else 1 for part in parts}
     assert weight_bytes(network) == sum(value.numel() * value.element_size()
                                         for module in (real, real.codec.held)
                                         for value in (*module.parameters(), *module.buffers()))

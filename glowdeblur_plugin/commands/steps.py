@@ -84,11 +84,12 @@ def _measure(file: str, weights: str | None, steps: list[int], solvers: list[str
                 batch = model.to_device(default_collate([dataset[index]]))
                 if 'gt' not in batch:
                     raise UserError(f"{dataset.opt['name']}: '{batch['lq_path'][0]}' has no sharp picture to compare with")
-                fitted = model.tiles.fit(net, *batch['lq'].shape[-2:])
                 rows, generator = [], picture_generator(VALIDATION_SEED, index)
                 texts = {'guidance': model.val_options.guidance, **allowed_texts(net, batch)}
-                for row in study_steps(fitted, batch['lq'], batch['gt'], generator, *grid, **texts):
-                    rows.append(row)
-                    progress('restored', len(studies) * combinations + len(rows), total)
+                with torch.autocast(model.device.type, torch.bfloat16, enabled=model.validates_in_bf16):
+                    fitted = model.tiles.fit(net, *batch['lq'].shape[-2:])
+                    for row in study_steps(fitted, batch['lq'], batch['gt'], generator, *grid, **texts):
+                        rows.append(row)
+                        progress('restored', len(studies) * combinations + len(rows), total)
                 studies.append(rows)
     return opt['name'], mean_rows(studies)

@@ -13,6 +13,7 @@ from glowdeblur_plugin.archs.glowdeblur_arch import Condition, GLOWDeblur
 from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.diffusion.colour import ColourName, correct_colour
 from glowdeblur_plugin.diffusion.noise import picture_noise, twin
+from glowdeblur_plugin.diffusion.precision import without_autocast
 from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow
 from glowdeblur_plugin.drawing import labelled_strip
 from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
@@ -79,6 +80,12 @@ def restore(net: GLOWDeblur,
     return net.decode(latent)
 
 
+def through_codec(net: GLOWDeblur, picture: Tensor) -> Tensor:
+    """Pictures (N, 3, H, W) encoded and decoded again in the precision of the codec's weights; not clamped."""
+    with without_autocast(picture.device):
+        return net.decode(net.encode(picture))
+
+
 def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator, settings: RestorationSettings,
              full: bool) -> dict[str, Tensor | float]:
     """Restore the picture of a batch of one. The true motion is compared with and not given to the network, nor is a text that
@@ -101,10 +108,6 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
     def cut(picture: Tensor) -> Tensor:
         return picture[..., :size[0], :size[1]].float().clamp(0, 1)
 
-    def through_codec(picture: Tensor) -> Tensor:
-        with torch.autocast(lq.device.type, enabled=False):
-            return cut(net.decode(net.encode(picture)))
-
     def sample(known: Condition, steps: int, start: float = 1.0, **texts: Tensor) -> Tensor:
         return restore(net, known, [generator], steps, start, settings.solver, guidance=settings.guidance, **texts)
 
@@ -121,11 +124,11 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
     ways = {
         'blurry': lq,
         'prereconstruction': cut(condition.prereconstruction),
-        'prereconstruction_codec': through_codec(condition.prereconstruction),
+        'prereconstruction_codec': cut(through_codec(net, condition.prereconstruction)),
         **results,
         'restored_warm': cut(sample(condition, settings.warm_steps, settings.warm_sigma, **texts)),
         'restored_nocond': cut(sample(condition.zeroed(), settings.steps)),
-        'codec': through_codec(pad_to_multiple(batch['gt'], net.size_multiple)),
+        'codec': cut(through_codec(net, pad_to_multiple(batch['gt'], net.size_multiple))),
     }
     figures = _figures(ways, batch['gt'])
     figures['psnr_restored_to_prereconstruction'] = _psnr(ways['restored'], ways['prereconstruction_codec'])

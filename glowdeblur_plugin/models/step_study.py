@@ -12,7 +12,7 @@ from torch import Tensor
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.diffusion.sampler import SolverName
-from glowdeblur_plugin.models.glowdeblur_evaluation import restore
+from glowdeblur_plugin.models.glowdeblur_evaluation import restore, through_codec
 
 NIQE_BLOCK = 96
 Row = dict[str, Any]
@@ -39,7 +39,7 @@ def study_steps(net: GLOWDeblur, lq: Tensor, gt: Tensor, generator: torch.Genera
 
     condition = net.condition(pad_to_multiple(lq, net.size_multiple))
     yield measured('sharp', None, gt)
-    yield measured('codec', None, net.decode(net.encode(pad_to_multiple(gt, net.size_multiple))))
+    yield measured('codec', None, through_codec(net, pad_to_multiple(gt, net.size_multiple)))
     yield measured('blurry', None, lq)
     yield measured('prereconstruction', None, condition.prereconstruction)
     for solver, start, count in itertools.product(solvers, starts, steps):

@@ -88,6 +88,21 @@ def test_the_command_writes_table_and_chart(option_file: Path, capsys: pytest.Ca
     assert 'dpm from 1' in capsys.readouterr().out
 
 
+def test_a_file_that_tests_in_bf16_is_studied_in_bf16(option_file: Path) -> None:
+    folder, options, tables = option_file.parent, yaml.safe_load(option_file.read_text()), []
+    weights = torch.load(folder / 'net.pth')
+    torch.nn.init.normal_(weights['params']['backbone.proj_out.weight'], std=0.3)
+    torch.save(weights, folder / 'net.pth')
+    for precision in ('fp32', 'bf16'):
+        option_file.write_text(yaml.safe_dump({**options, 'val': {'save_img': False, 'precision': precision}}))
+        assert cli.main(['steps', '-opt', str(option_file), '--weights', str(folder / 'net.pth'), '--out', str(folder / 'out'),
+                         '--steps', '1', '--solvers', 'euler', '--starts', '1']) == 0
+        tables.append(list(csv.DictReader((folder / 'out' / 'steps.csv').read_text().splitlines())))
+    exact, rounded = tables
+    assert exact[:3] == rounded[:3]
+    assert 0 < abs(float(exact[4]['psnr']) - float(rounded[4]['psnr'])) < 0.05
+
+
 def test_several_files_share_a_table(option_file: Path) -> None:
     """What does not depend on the network stands once; the rest is named after its file."""
     other = option_file.with_name('other.yml')

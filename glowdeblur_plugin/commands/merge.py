@@ -31,7 +31,7 @@ def _merge(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.models.checkpoints import save_network_files
     from glowdeblur_plugin.models.frozen_parts import describe_frozen
 
-    model, opt = load_trained('merge', options.opt, options.weights)
+    model, opt = load_trained('merge', options.opt, options.weights, exact=True)
     if not has_adapters(model.bare_net):
         raise UserError(f'network_g:lora: {options.opt} has none, so there is nothing to merge')
     if opt['path'].get('pretrain_network_g') is None:

@@ -164,13 +164,14 @@ def test_the_command_makes_one_whole_checkpoint(tmp_path: Path, options: dict[st
     file = write_options(tmp_path / 'test.yml', {
         'name': 'toy', 'model_type': 'GLOWDeblurModel', 'num_gpu': 0, 'datasets': datasets, 'network_g': options['network_g'],
         'path': {'pretrain_network_base': options['path']['pretrain_network_base'], 'param_key_g': 'params_ema'},
-        'val': {'save_img': False}})
+        'val': {'save_img': False, 'precision': 'bf16'}})
     monkeypatch.chdir(tmp_path)
     arguments = ['merge', '-opt', str(file), '--out', 'whole/net.pth']
     assert cli.main(arguments) == 2 and 'path:pretrain_network_g: is missing' in capsys.readouterr().err
     assert cli.main([*arguments, '--weights', str(checkpoint)]) == 0
     merged = torch.load(tmp_path / 'whole/net.pth', weights_only=True)
     assert 'frozen_parts' not in merged
+    assert not any(value.dtype == torch.bfloat16 for value in merged['params'].values())
     network = json.loads((tmp_path / 'whole/net.json').read_text())['network_g']
     net = GLOWDeblur(**{key: value for key, value in network.items() if key != 'type'}).eval()
     net.load_state_dict(merged['params'])

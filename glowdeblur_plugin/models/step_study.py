@@ -50,15 +50,16 @@ def figures(picture: Tensor, sharp: Tensor) -> dict[str, float]:
     """PSNR (not for the sharp picture itself, where it has no end), SSIM, `gradient` and `niqe` of a picture (1, 3, H, W).
 
     `gradient` is the mean absolute difference between neighbours relative to the sharp picture's: below 1 for a smoother, above
-    1 for a noisier one. NIQE (Mittal et al. 2013; lower is more natural) needs two blocks of 96 pixels and is left out of
-    smaller pictures. PSNR, SSIM and NIQE are BasicSR's, on 8-bit values.
+    1 for a noisier one; it is left out where the sharp picture is flat. NIQE (Mittal et al. 2013; lower is more natural) needs
+    two blocks of 96 pixels and is left out of smaller pictures. PSNR, SSIM and NIQE are BasicSR's, on 8-bit values.
     """
     given, wanted = tensor2img(picture), tensor2img(sharp)
     values: dict[str, float] = {} if torch.equal(picture, sharp) else {
         'psnr': float(calculate_psnr(given, wanted, crop_border=0))
     }
     values['ssim'] = float(calculate_ssim(given, wanted, crop_border=0))
-    values['gradient'] = mean_gradient(picture) / mean_gradient(sharp)
+    if (reference := mean_gradient(sharp)) > 0:
+        values['gradient'] = mean_gradient(picture) / reference
     if (picture.shape[-2] // NIQE_BLOCK) * (picture.shape[-1] // NIQE_BLOCK) > 1:
         values['niqe'] = float(calculate_niqe(given, crop_border=0))
     return values

@@ -42,6 +42,11 @@ def test_the_gradient_is_the_mean_step_between_neighbours() -> None:
     assert figures(0.5 + 0.3 * (sharp - 0.5), sharp)['gradient'] == pytest.approx(0.3, rel=1e-4)
 
 
+def test_a_flat_sharp_picture_has_no_gradient_to_compare_with() -> None:
+    flat = torch.full((1, 3, 40, 40), 0.5)
+    assert figures(_picture(40, 40), flat).keys() == {'psnr', 'ssim'}
+
+
 def test_niqe_prefers_a_photograph_to_its_noise_and_is_left_out_of_small_pictures() -> None:
     sharp = _picture(200, 300)
     noisy = (sharp + 0.1 * torch.randn(sharp.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)

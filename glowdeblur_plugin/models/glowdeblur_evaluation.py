@@ -18,7 +18,7 @@ from glowdeblur_plugin.diffusion.sampler import SolverName, sample_flow
 from glowdeblur_plugin.drawing import labelled_strip
 from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
 from glowdeblur_plugin.models.drawn_pictures import as_bytes, as_tensor, draw_motion
-from glowdeblur_plugin.models.motion_evaluation import on_whole_cells
+from glowdeblur_plugin.models.motion_evaluation import on_picture, on_whole_cells
 from glowdeblur_plugin.models.semantic import allowed_texts, with_true_motion
 from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.models.tile_choice import TileSettings
@@ -132,11 +132,11 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
     }
     figures = _figures(ways, batch['gt'])
     figures['psnr_restored_to_prereconstruction'] = _psnr(ways['restored'], ways['prereconstruction_codec'])
-    motion, truth = condition.motion.float(), None
+    motion, truth = on_picture(condition.motion.float(), lq, net.motion.cell), None
     if 'motion' in batch and bool(batch.get('motion_known', True)):
-        motion, truth = on_whole_cells(motion, batch['motion'], net.motion.cell)
-        figures['motion_error'] = calculate_motion_error(motion, truth)
-        figures['motion_error_zero'] = calculate_motion_error(torch.zeros_like(motion), truth)
+        truth = batch['motion']
+        for name, estimate in (('motion_error', motion), ('motion_error_zero', torch.zeros_like(motion))):
+            figures[name] = calculate_motion_error(*on_whole_cells(estimate, truth, net.motion.cell))
     strip = labelled_strip([(label, as_bytes(ways[way]))
                             for label, way in (('blurry', 'blurry'), ('pre-reconstruction', 'prereconstruction'),
                                                (f'restored, {settings.steps} steps', 'restored'))] +

@@ -38,8 +38,8 @@ def evaluate_motion(net: MotionEstimator, batch: dict[str, Any], response: Respo
         `psnr_reblur_true`, the most that a blur tensor can tell.
         The same figures with `_zero`, those of a sharp picture's motion, and with the names of `baselines`.
     """
-    lq, cells = batch['lq'], [-(-length // net.cell) for length in batch['lq'].shape[-2:]]
-    motion = net(pad_to_multiple(lq, net.size_multiple)).float()[..., :cells[0], :cells[1]]
+    lq = batch['lq']
+    motion = on_picture(net(pad_to_multiple(lq, net.size_multiple)).float(), lq, net.cell)
     others = baselines.estimates(lq, net.cell) if baselines else {'zero': torch.zeros_like(motion)}
     figures, truth = {}, None
     if 'motion' in batch and bool(batch.get('motion_known', True)):
@@ -60,9 +60,16 @@ def evaluate_motion(net: MotionEstimator, batch: dict[str, Any], response: Respo
     return {**pictures, **figures}
 
 
+def on_picture(motion: Tensor, picture: Tensor, cell: int) -> Tensor:
+    """An estimate (N, 3, h, w) of a padded picture less the cells beside the picture (N, 3, H, W) itself."""
+    height, width = (-(-length // cell) for length in picture.shape[-2:])
+    return motion[..., :height, :width]
+
+
 def on_whole_cells(motion: Tensor, truth: Tensor, cell: int) -> tuple[Tensor, Tensor]:
-    """Estimate (N, 3, h, w) and truth (N, 3, H, W) less the cells that stick out of the picture."""
-    height, width = (length // cell for length in truth.shape[-2:])
+    """Estimate (N, 3, h, w) and truth (N, 3, H, W) less the cells that stick out of the picture, unless it is smaller than
+    one."""
+    height, width = (max(length // cell, 1) for length in truth.shape[-2:])
     return motion[..., :height, :width], truth[..., :height * cell, :width * cell]
 
 

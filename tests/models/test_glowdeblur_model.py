@@ -10,7 +10,10 @@ import pytest
 import torch
 
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
+from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.metrics.motion_metric import calculate_motion_error
+from glowdeblur_plugin.models.drawn_pictures import draw_motion
 from glowdeblur_plugin.models.flow_record import FlowRecord
 from glowdeblur_plugin.models.glowdeblur_evaluation import evaluate, restore
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
@@ -157,6 +160,27 @@ def test_summary_has_every_figure_and_pictures_are_written(tmp_path: Path) -> No
     assert summary['psnr_blurry'] == pytest.approx(sum(row['psnr_blurry'] for row in summary['pictures']) / 2)
     written = {path.name for path in (tmp_path / 'visualization').rglob('*.png')}
     assert {'picture_1_40.png', 'picture_1_40_strip.png', 'picture_2_40_blur.png'} <= written
+
+
+def _shown(sample: dict[str, Any], height: int, width: int) -> dict[str, Any]:
+    cut = {key: sample[key][:, :height, :width] for key in ('lq', 'gt', 'motion')}
+    return torch.utils.data.default_collate([{**sample, **cut}])
+
+
+@pytest.mark.parametrize('size, cells, whole', [((17, 41), (3, 6), (2, 5)), ((3, 5), (1, 1), (1, 1))])
+def test_motion_is_shown_and_counted_on_the_picture_without_its_padding(tmp_path: Path, size: tuple[int, int],
+                                                                        cells: tuple[int, int], whole: tuple[int, int]) -> None:
+    model, batch = _model(tmp_path), _shown(_sample(1, 17, 41), *size)
+    net = model.evaluation_network()
+    torch.nn.init.normal_(net.motion.head.weight, std=0.3)
+    with torch.inference_mode():
+        motion = net.condition(pad_to_multiple(batch['lq'], net.size_multiple)).motion
+        known = model.evaluate_picture(batch, 0, picture_generator(0, 0))
+        unknown = model.evaluate_picture({**batch, 'motion_known': False}, 0, picture_generator(0, 0))
+    assert motion.shape[-2] > cells[0]
+    assert torch.equal(unknown['blur'], draw_motion(batch['lq'], motion[..., :cells[0], :cells[1]], None))
+    assert known['motion_error'] == calculate_motion_error(motion[..., :whole[0], :whole[1]],
+                                                           batch['motion'][..., :8 * whole[0], :8 * whole[1]])
 
 
 def test_no_summary_before_the_end(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from glowdeblur_plugin.archs.glowdeblur_arch import Condition, GLOWDeblur, resize_motion
 from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.data.lmdb_store import read_manifest
+from glowdeblur_plugin.data.lmdb_store import read_manifest, read_sizes
+from glowdeblur_plugin.data.sample_texts import TextOptions
 from glowdeblur_plugin.diffusion.frozen import Frozen
 from glowdeblur_plugin.diffusion.pretrained import WeightsReference
 from glowdeblur_plugin.errors import UserError
@@ -62,17 +63,32 @@ def check_texts(net: GLOWDeblur, datasets: Mapping[str, Any], is_train: bool) ->
     the encoder that made them, for its checkpoints.
 
     Raises:
-        UserError: training data without the texts that the network reads, or embeddings of several encoders.
+        UserError: training data without the texts that the network reads, embeddings of several encoders, or of another length
+            or width than the network's.
     """
     if net.semantic == 'none':
         return
     key = f'dataroot_{NEEDED[net.semantic]}'
-    if is_train and not any(_roots(datasets.get('train', {}), key)):
+    if is_train and not any(_sections(datasets.get('train', {}), key)):
         raise UserError(f'network_g:semantic: {net.semantic} needs {key} in datasets:train, found none; give it, or set '
                         'semantic: none')
     if net.semantic == 'cache':
-        reference = _encoder_of(list(_roots(datasets, key)))
+        sections = list(_sections(datasets, key, 'datasets'))
+        for place, section in sections:
+            _check_size(net, place, section, section[key])
+        reference = _encoder_of([section[key] for _, section in sections])
         net.text_encoder = None if reference is None else Frozen(nn.Module(), reference)
+
+
+def _check_size(net: GLOWDeblur, place: str, section: Mapping[str, Any], root: str) -> None:
+    found = section.get('text_length', TextOptions.text_length)
+    if found != net.text_length:
+        raise UserError(f'{place}:text_length: is {found}, network_g:text_length is {net.text_length}; make them the same')
+    if read_manifest(Path(root)) is None:
+        return
+    wanted, channels = net.null_text.shape[2], next((size[1] for size in read_sizes(Path(root)).values()), None)
+    if channels not in (None, wanted):
+        raise UserError(f'{place}:dataroot_embedding: texts of {root} have {channels} channels, network_g takes {wanted}')
 
 
 def _encoder_of(roots: list[str]) -> WeightsReference | None:
@@ -90,9 +106,10 @@ def _encoder_of(roots: list[str]) -> WeightsReference | None:
     return None if first is None else first[1]
 
 
-def _roots(section: Mapping[str, Any], key: str) -> Iterator[str]:
+def _sections(section: Mapping[str, Any], key: str, place: str = '') -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Those in `section`, it included, that have a value for `key`, and their places."""
+    if section.get(key):
+        yield place, section
     for name, value in section.items():
         if isinstance(value, Mapping):
-            yield from _roots(value, key)
-        elif name == key and value:
-            yield value
+            yield from _sections(value, key, f'{place}:{name}')

@@ -81,7 +81,7 @@ def build(tmp_path: Path, gemma: Path, embeddings: Path) -> Any:
     """Builds a model whose conditions all have a say from the start."""
     def build(semantic: str, val: dict[str, Any] | None = None, datasets: dict[str, Any] | None = None,
               **settings: Any) -> GLOWDeblurModel:
-        roots = {'dataroot_embedding': str(embeddings), 'dataroot_caption': 'read by the data set'}
+        roots = {'dataroot_embedding': str(embeddings), 'text_length': LENGTH, 'dataroot_caption': 'read by the data set'}
         options = {**toy_options(tmp_path, **settings), 'model_type': 'GLOWDeblurModel',
                    'datasets': {'train': {'parts': {'some': roots, 'other': {}}}} if datasets is None else datasets,
                    'network_g': network_options(semantic, gemma), 'val': {'steps': 2, 'warm_steps': 1, **(val or {})}}
@@ -262,4 +262,18 @@ def test_texts_that_do_not_fit_are_named(build: Any, tmp_path: Path, embeddings:
     with LmdbWriter(other, 'toys', encoding='embedding', details={'encoder': 'theirs', 'encoder_sha256': 64 * '0'}) as writer:
         writer.put_encoded('a', encode_embedding(np.ones((3, GEMMA_CHANNELS))))
     with pytest.raises(UserError, match="dataroot_embedding: .*other_embedding.lmdb was made by 'theirs' .*, but .*train_embed"):
-        build('cache', datasets={name: {'dataroot_embedding': str(root)} for name, root in (('train', embeddings), ('val', other))})
+        build('cache', datasets={name: {'dataroot_embedding': str(root), 'text_length': LENGTH}
+                                 for name, root in (('train', embeddings), ('val', other))})
+
+
+def test_sizes_of_texts_are_compared_before_the_run(build: Any, tmp_path: Path, embeddings: Path) -> None:
+    """The flow, which alone reads texts, may join after days."""
+    narrow = tmp_path / 'narrow_embedding.lmdb'
+    with LmdbWriter(narrow, 'toys', encoding='embedding') as writer:
+        writer.put_encoded('a', encode_embedding(np.ones((3, 16))))
+    part = {'dataroot_embedding': str(embeddings), 'text_length': LENGTH}
+    for changes, message in (({'text_length': 7}, 'text_length: is 7, network_g:text_length is 12; make them the same'),
+                             ({'dataroot_embedding': str(narrow)},
+                              'dataroot_embedding: texts of .*narrow_embedding.lmdb have 16 channels, network_g takes 32')):
+        with pytest.raises(UserError, match=f'^datasets:train:parts:some:{message}'):
+            build('cache', datasets={'train': {'parts': {'some': {**part, **changes}, 'other': part}}})

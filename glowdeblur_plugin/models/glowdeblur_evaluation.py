@@ -24,6 +24,8 @@ from glowdeblur_plugin.models.text_guidance import guided_velocity
 from glowdeblur_plugin.models.tile_choice import TileSettings
 from glowdeblur_plugin.options import Between
 
+SSIM_WINDOW = 11
+
 
 @dataclass(kw_only=True)
 class RestorationSettings(TileSettings):
@@ -100,8 +102,8 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
 
     Returns:
         `restored`, with a colour correction also `restored_colour`, and in a full report `strip` and `blur` (1, 3, h, w) and
-        the figures of `summary.json` by name. `restored` is never corrected; only the figures of `restored_colour` are of the
-        corrected picture.
+        the figures of `summary.json` by name, of pictures below 11 pixels without SSIM. `restored` is never corrected; only the
+        figures of `restored_colour` are of the corrected picture.
     """
     lq, size = batch['lq'], batch['lq'].shape[-2:]
 
@@ -146,10 +148,11 @@ def evaluate(net: GLOWDeblur, batch: dict[str, Any], generator: torch.Generator,
 
 def _figures(ways: dict[str, Tensor], sharp: Tensor) -> dict[str, float]:
     figures = {f'psnr_{way}': _psnr(picture, sharp) for way, picture in ways.items()}
-    figures |= {
-        f'ssim_{way}': float(calculate_ssim(tensor2img(picture), tensor2img(sharp), crop_border=0))
-        for way, picture in ways.items()
-    }
+    if min(sharp.shape[-2:]) >= SSIM_WINDOW:
+        figures |= {
+            f'ssim_{way}': float(calculate_ssim(tensor2img(picture), tensor2img(sharp), crop_border=0))
+            for way, picture in ways.items()
+        }
     return figures
 
 

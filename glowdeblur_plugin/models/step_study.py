@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from basicsr.metrics import calculate_niqe, calculate_psnr, calculate_ssim
 from basicsr.utils import tensor2img
@@ -12,7 +13,7 @@ from torch import Tensor
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.diffusion.sampler import SolverName
-from glowdeblur_plugin.models.glowdeblur_evaluation import restore, through_codec
+from glowdeblur_plugin.models.glowdeblur_evaluation import SSIM_WINDOW, restore, through_codec
 
 NIQE_BLOCK = 96
 Row = dict[str, Any]
@@ -47,17 +48,19 @@ def study_steps(net: GLOWDeblur, lq: Tensor, gt: Tensor, generator: torch.Genera
 
 
 def figures(picture: Tensor, sharp: Tensor) -> dict[str, float]:
-    """PSNR (not for the sharp picture itself, where it has no end), SSIM, `gradient` and `niqe` of a picture (1, 3, H, W).
+    """PSNR (not for what equals the sharp picture, where it has no end), SSIM, `gradient` and `niqe` of a picture (1, 3, H, W).
 
     `gradient` is the mean absolute difference between neighbours relative to the sharp picture's: below 1 for a smoother, above
-    1 for a noisier one; it is left out where the sharp picture is flat. NIQE (Mittal et al. 2013; lower is more natural) needs
-    two blocks of 96 pixels and is left out of smaller pictures. PSNR, SSIM and NIQE are BasicSR's, on 8-bit values.
+    1 for a noisier one; it is left out where the sharp picture is flat. SSIM needs a window of 11 pixels, NIQE (Mittal et al.
+    2013; lower is more natural) two blocks of 96, and they are left out of smaller pictures. PSNR, SSIM
+    and NIQE are BasicSR's, on 8-bit values.
     """
     given, wanted = tensor2img(picture), tensor2img(sharp)
-    values: dict[str, float] = {} if torch.equal(picture, sharp) else {
-        'psnr': float(calculate_psnr(given, wanted, crop_border=0))
-    }
-    values['ssim'] = float(calculate_ssim(given, wanted, crop_border=0))
+    values: dict[str, float] = {}
+    if not np.array_equal(given, wanted):
+        values['psnr'] = float(calculate_psnr(given, wanted, crop_border=0))
+    if min(sharp.shape[-2:]) >= SSIM_WINDOW:
+        values['ssim'] = float(calculate_ssim(given, wanted, crop_border=0))
     if (reference := mean_gradient(sharp)) > 0:
         values['gradient'] = mean_gradient(picture) / reference
     if (picture.shape[-2] // NIQE_BLOCK) * (picture.shape[-1] // NIQE_BLOCK) > 1:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,7 @@ def test_motion_is_shown_and_counted_on_the_picture_without_its_padding(tmp_path
         known = model.evaluate_picture(batch, 0, picture_generator(0, 0))
         unknown = model.evaluate_picture({**batch, 'motion_known': False}, 0, picture_generator(0, 0))
     assert motion.shape[-2] > cells[0]
+    assert all(math.isfinite(value) for value in known.values() if isinstance(value, float))
     assert torch.equal(unknown['blur'], draw_motion(batch['lq'], motion[..., :cells[0], :cells[1]], None))
     assert known['motion_error'] == calculate_motion_error(motion[..., :whole[0], :whole[1]],
                                                            batch['motion'][..., :8 * whole[0], :8 * whole[1]])

@@ -42,9 +42,11 @@ def test_the_gradient_is_the_mean_step_between_neighbours() -> None:
     assert figures(0.5 + 0.3 * (sharp - 0.5), sharp)['gradient'] == pytest.approx(0.3, rel=1e-4)
 
 
-def test_a_flat_sharp_picture_has_no_gradient_to_compare_with() -> None:
+def test_figures_without_an_end_or_a_value_are_left_out() -> None:
     flat = torch.full((1, 3, 40, 40), 0.5)
     assert figures(_picture(40, 40), flat).keys() == {'psnr', 'ssim'}
+    assert figures(_picture(10, 40), _picture(10, 41)[..., 1:]).keys() == {'psnr', 'gradient'}
+    assert figures(_picture(40, 40) + 1e-4, _picture(40, 40)).keys() == {'ssim', 'gradient'}
 
 
 def test_niqe_prefers_a_photograph_to_its_noise_and_is_left_out_of_small_pictures() -> None:

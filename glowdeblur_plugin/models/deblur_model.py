@@ -108,6 +108,10 @@ class DeblurModel(CheckpointedModel):
     def prepare_network(self, network: nn.Module) -> None:
         """Called with the new network before any weights are loaded into it."""
 
+    @staticmethod
+    def freeze_parts(network: nn.Module, options: Any) -> None:
+        """Freeze what training by `options`, the section `train` as read, leaves as it is; nothing here."""
+
     @property
     def mark(self) -> str:
         """What the names of all figures and pictures of validation and test begin with: empty in a fair one."""

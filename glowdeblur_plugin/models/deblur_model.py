@@ -1,5 +1,6 @@
 """What every method shares: precision, accumulation, clipping, moving average and validation in BasicSR's loop."""
 
+import gc
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -337,7 +338,9 @@ class DeblurModel(CheckpointedModel):
             rows = evaluate_dataset(dataloader.dataset, name, evaluate, self.rank, self.world_size)
         finally:
             net.train(was_training)
-            self._gathered = None
+            if self._gathered is not None:
+                self._gathered = net = None
+                gc.collect()  # its compiled parts refer to themselves, and would stay for long
         self.metric_results = mean_scalars(rows)
         best = self.best_metric_results.setdefault(name, {})
         if self.is_train:

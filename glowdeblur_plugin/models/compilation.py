@@ -18,9 +18,9 @@ class CompiledCall:
     """A function of a network under torch.compile, on CUDA replayed from a CUDA graph (`mode='reduce-overhead'`).
 
     Outside of inference mode, as in all of training, the function itself runs: there the sharp picture is encoded without
-    gradient, by the encoder that validation shares. Each shape of the inputs is compiled at its first call; torch.compile does so
-    for 8 of them (`torch._dynamo.config.recompile_limit`) and runs further ones plainly. A graph leaves its results in memory
-    that it writes again, so on CUDA copies are given.
+    gradient, by the encoder that validation shares. Each shape of the inputs is compiled at its first call; torch.compile does
+    so for 8 of them (`torch._dynamo.config.recompile_limit`) and runs further ones plainly. A graph leaves its results in
+    memory that it writes again, so on CUDA copies are given.
 
     Args:
         name: of the part, for errors.

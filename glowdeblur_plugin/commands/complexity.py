@@ -89,12 +89,14 @@ def _training(opt: dict[str, Any], network: Any, mode: Any, _: str | None) -> li
     from basicsr.utils.registry import MODEL_REGISTRY
 
     from glowdeblur_plugin.models.complexity import count_parts, training_memory
+    from glowdeblur_plugin.models.deblur_model import check_crops
     from glowdeblur_plugin.options import read_section
 
     model, data = MODEL_REGISTRY.get(opt['model_type']), opt['datasets']['train']
     train = read_section(model.Options, opt['train'], 'train')
     model.freeze_parts(network, train)
     side, crops = data['gt_size'], data['batch_size_per_gpu']
+    check_crops(network, side)
     memory = training_memory(network, mode, train, crops, side)
     lines = _parts(count_parts(network, mode, side, side), f'a {side}x{side} crop')
     lines += ['', f'{"memory on each device":34}{"GiB":>10}']

@@ -167,13 +167,7 @@ class DeblurModel(CheckpointedModel):
         """
         self.batch = self.to_device(data)
         self.lq, self.gt = self.batch['lq'], self.batch.get('gt')
-        side, network = self.lq.shape[-1], self.bare_net
-        multiple = 1 if getattr(network, 'pads_itself', False) else getattr(network, 'size_multiple', 1)
-        if side % multiple:
-            near = side // multiple * multiple
-            choice = f'{near} or {near + multiple}' if near else str(multiple)
-            raise UserError(
-                f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')
+        check_crops(self.bare_net, self.lq.shape[-1])
 
     def to_device(self, data: dict[str, Any]) -> dict[str, Any]:
         """The batch with its tensors on the device, 8-bit pictures turned into float32 in [0, 1]; paths and the rest stay.
@@ -375,3 +369,16 @@ class DeblurModel(CheckpointedModel):
 
     def after_validation(self, dataset_name: str, rows: list[Row], current_iter: int | str, tb_logger: Any) -> None:
         """Called on rank 0 with a row for each picture: `index`, `path`, the metrics and the floats of `evaluate_picture`."""
+
+
+def check_crops(network: nn.Module, side: int) -> None:
+    """Check the side of the training crops.
+
+    Raises:
+        UserError: the network cannot take it.
+    """
+    multiple = 1 if getattr(network, 'pads_itself', False) else getattr(network, 'size_multiple', 1)
+    if side % multiple:
+        near = side // multiple * multiple
+        choice = f'{near} or {near + multiple}' if near else str(multiple)
+        raise UserError(f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')

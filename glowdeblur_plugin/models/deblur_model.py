@@ -381,4 +381,5 @@ def check_crops(network: nn.Module, side: int) -> None:
     if side % multiple:
         near = side // multiple * multiple
         choice = f'{near} or {near + multiple}' if near else str(multiple)
-        raise UserError(f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')
+        raise UserError(
+            f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')

@@ -49,9 +49,19 @@ def test_a_test_file_is_counted_at_a_size(capsys: pytest.CaptureFixture) -> None
     assert totals[1] == pytest.approx(2 * totals[0], rel=0.01) and totals[2] == totals[1]
 
 
+def test_a_motion_estimator_without_loss_is_not_trained(capsys: pytest.CaptureFixture) -> None:
+    trained = []
+    for change in ([], ['--force_yml', 'train:motion_opt=none']):
+        assert cli.main(['complexity', '-opt', str(OPTIONS / 'quickstart.yml'), *change]) == 0
+        trained.append({name: numbers[1] for name, numbers in rows(capsys.readouterr().out).items() if len(numbers) == 3})
+    assert trained[0].pop('motion estimator') == '256,227' and trained[1].pop('motion estimator') == '0'
+    assert trained[0] == trained[1]
+
+
 @pytest.mark.parametrize('file, arguments, message', [
     ('quickstart_test.yml', ['--size', '64'], "--size: expected width x height such as 1280x720, found '64'"),
     ('quickstart.yml', ['--size', '64x64'], '--size: a training file is counted at its crops'),
+    ('quickstart.yml', ['--force_yml', 'datasets:train:gt_size=84'], 'datasets:train:gt_size: 84 is not a multiple of 16'),
     ('quickstart.yml', ['--force_yml', 'train:total_itr=3'], "did you mean 'total_iter'?"),
 ])
 def test_bad_input_is_one_line(file: str, arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:

@@ -89,10 +89,14 @@ def _training(opt: dict[str, Any], network: Any, mode: Any, _: str | None) -> li
     from basicsr.utils.registry import MODEL_REGISTRY
 
     from glowdeblur_plugin.models.complexity import count_parts, training_memory
+    from glowdeblur_plugin.models.deblur_model import check_crops
     from glowdeblur_plugin.options import read_section
 
-    train, data = read_section(MODEL_REGISTRY.get(opt['model_type']).Options, opt['train'], 'train'), opt['datasets']['train']
+    model, data = MODEL_REGISTRY.get(opt['model_type']), opt['datasets']['train']
+    train = read_section(model.Options, opt['train'], 'train')
+    model.freeze_parts(network, train)
     side, crops = data['gt_size'], data['batch_size_per_gpu']
+    check_crops(network, side)
     memory = training_memory(network, mode, train, crops, side)
     lines = _parts(count_parts(network, mode, side, side), f'a {side}x{side} crop')
     lines += ['', f'{"memory on each device":34}{"GiB":>10}']
@@ -118,8 +122,9 @@ def _restoring(opt: dict[str, Any], network: Any, mode: Any, size: str | None) -
     if len(parts) > 1:
         lines += ['', f'with {steps} steps: {sum(part.uses * part.macs for part in parts) / 1e9:,.0f} GMAC']
     peak = max(part.live_bytes for part in parts)
+    halved = '; val:precision: bf16 halves the weights' if opt['model_type'] == 'GLOWDeblurModel' else ''
     lines += ['', f'memory: {weight_bytes(network) / GIB:.2f} GiB of weights, {peak / GIB:.2f} GiB at the peak beside them, '
-              'the whole picture at once in float32; val:precision: bf16 halves the weights']
+              f'the whole picture at once in float32{halved}']
     return lines
 
 

@@ -8,6 +8,7 @@ from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.losses.light import Response, from_light, to_light
 from glowdeblur_plugin.options import Between
 
@@ -44,7 +45,14 @@ class ReblurLoss(nn.Module):
 
     def forward(self, estimate: Tensor, sharp: Tensor, blurry: Tensor, domains: Sequence[str]) -> Tensor:
         """Loss of blur tensors (N, 3, h, w) in pixels, given pictures (N, 3, H, W) in [0, 1] and each sample's domain; zero,
-        with a gradient of zero, where no sample counts."""
+        with a gradient of zero, where no sample counts.
+
+        Raises:
+            UserError: pictures of which the rim leaves nothing.
+        """
+        if min(sharp.shape[-2:]) <= 2 * self.rim:
+            raise UserError(f'train:reblur_opt:rim: {self.rim} pixels on each side leave nothing to compare of '
+                            f'{sharp.shape[-1]}x{sharp.shape[-2]}; use a smaller rim or a larger datasets:train:gt_size')
         total, count = estimate.sum() * 0, 0
         for response in sorted(set(self.responses.values())):
             rows = [row for row, domain in enumerate(domains) if self.responses.get(domain) == response]

@@ -17,9 +17,10 @@ from glowdeblur_plugin.errors import UserError
 class CompiledCall:
     """A function of a network under torch.compile, on CUDA replayed from a CUDA graph (`mode='reduce-overhead'`).
 
-    Where gradients are recorded, as in training, the function itself runs. Each shape of the inputs is compiled at its first
-    call; torch.compile does so for 8 of them (`torch._dynamo.config.recompile_limit`) and runs further ones plainly. A graph
-    leaves its results in memory that it writes again, so on CUDA copies are given.
+    Outside of inference mode, as in all of training, the function itself runs: there the sharp picture is encoded without
+    gradient, by the encoder that validation shares. Each shape of the inputs is compiled at its first call; torch.compile does
+    so for 8 of them (`torch._dynamo.config.recompile_limit`) and runs further ones plainly. A graph leaves its results in
+    memory that it writes again, so on CUDA copies are given.
 
     Args:
         name: of the part, for errors.
@@ -37,7 +38,7 @@ class CompiledCall:
         Raises:
             UserError: it cannot be compiled here, for example for want of a C++ compiler (CPU) or of Triton (CUDA).
         """
-        if torch.is_grad_enabled():
+        if not torch.is_inference_mode_enabled():
             return self.function(*arguments, **named)
         try:
             if not self.graphs:
@@ -50,8 +51,8 @@ class CompiledCall:
 
 
 def compile_parts(net: GLOWDeblur) -> None:
-    """Run pre-reconstruction, backbone and the autoencoder's encoder and decoder by `CompiledCall` from now on wherever no
-    gradients are recorded; called again, nothing changes.
+    """Run pre-reconstruction, backbone and the autoencoder's encoder and decoder by `CompiledCall` from now on in inference
+    mode; called again, nothing changes.
 
     Plain stay the nano's codec, of one convolution each way, the alignment, and the motion estimator: torch.compile fuses its
     pools of pools into one loop that does their work over and over (30 times as slow on a CPU).

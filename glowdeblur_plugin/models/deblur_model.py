@@ -1,5 +1,6 @@
 """What every method shares: precision, accumulation, clipping, moving average and validation in BasicSR's loop."""
 
+import gc
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -108,6 +109,10 @@ class DeblurModel(CheckpointedModel):
     def prepare_network(self, network: nn.Module) -> None:
         """Called with the new network before any weights are loaded into it."""
 
+    @staticmethod
+    def freeze_parts(network: nn.Module, options: Any) -> None:
+        """Freeze what training by `options`, the section `train` as read, leaves as it is; nothing here."""
+
     @property
     def mark(self) -> str:
         """What the names of all figures and pictures of validation and test begin with: empty in a fair one."""
@@ -162,13 +167,7 @@ class DeblurModel(CheckpointedModel):
         """
         self.batch = self.to_device(data)
         self.lq, self.gt = self.batch['lq'], self.batch.get('gt')
-        side, network = self.lq.shape[-1], self.bare_net
-        multiple = 1 if getattr(network, 'pads_itself', False) else getattr(network, 'size_multiple', 1)
-        if side % multiple:
-            near = side // multiple * multiple
-            choice = f'{near} or {near + multiple}' if near else str(multiple)
-            raise UserError(
-                f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')
+        check_crops(self.bare_net, self.lq.shape[-1])
 
     def to_device(self, data: dict[str, Any]) -> dict[str, Any]:
         """The batch with its tensors on the device, 8-bit pictures turned into float32 in [0, 1]; paths and the rest stay.
@@ -333,7 +332,9 @@ class DeblurModel(CheckpointedModel):
             rows = evaluate_dataset(dataloader.dataset, name, evaluate, self.rank, self.world_size)
         finally:
             net.train(was_training)
-            self._gathered = None
+            if self._gathered is not None:
+                self._gathered = net = None
+                gc.collect()  # its compiled parts refer to themselves, and would stay for long
         self.metric_results = mean_scalars(rows)
         best = self.best_metric_results.setdefault(name, {})
         if self.is_train:
@@ -368,3 +369,17 @@ class DeblurModel(CheckpointedModel):
 
     def after_validation(self, dataset_name: str, rows: list[Row], current_iter: int | str, tb_logger: Any) -> None:
         """Called on rank 0 with a row for each picture: `index`, `path`, the metrics and the floats of `evaluate_picture`."""
+
+
+def check_crops(network: nn.Module, side: int) -> None:
+    """Check the side of the training crops.
+
+    Raises:
+        UserError: the network cannot take it.
+    """
+    multiple = 1 if getattr(network, 'pads_itself', False) else getattr(network, 'size_multiple', 1)
+    if side % multiple:
+        near = side // multiple * multiple
+        choice = f'{near} or {near + multiple}' if near else str(multiple)
+        raise UserError(
+            f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')

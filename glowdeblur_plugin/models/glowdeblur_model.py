@@ -170,9 +170,15 @@ class GLOWDeblurModel(DeblurModel):
         return 'oracle_' if self.val_options.oracle_guidance else ''
 
     def prepare_network(self, network: nn.Module) -> None:
-        """Compare its texts with those of the data, see `check_texts`; freeze the motion estimator where it has no loss."""
+        """Compare its texts with those of the data, see `check_texts`; in training see `freeze_parts` too."""
         check_texts(network, self.opt['datasets'], self.is_train)
-        if self.is_train and self.train_options.motion_opt is None:
+        if self.is_train:
+            self.freeze_parts(network, self.train_options)
+
+    @staticmethod
+    def freeze_parts(network: nn.Module, options: GLOWDeblurTrainOptions) -> None:
+        """Freeze the motion estimator where it has no loss."""
+        if options.motion_opt is None:
             network.motion.requires_grad_(False)
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:

@@ -97,15 +97,22 @@ def gather_state(state: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def shard_optimizer_state(state: Mapping[str, Any], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The state dict of an optimizer of whole tensors with those of sharded parameters sharded alike, for
-    `optimizer.load_state_dict`. Every process must call this with the whole."""
+    """The state dict of an optimizer of whole tensors with those of sharded parameters sharded alike, and others laid out in
+    memory as their parameters, for `optimizer.load_state_dict`. Every process must call this with the whole.
+
+    A fused step goes through memory as it lies, and sharded runs save tensors that do not lie with the channels last.
+    """
     saved = chain.from_iterable(group['params'] for group in state['param_groups'])
     owners = dict(zip(saved, chain.from_iterable(group['params'] for group in optimizer.param_groups)))
 
     def like(value: Any, parameter: Tensor) -> Any:
-        if not (isinstance(parameter, DTensor) and isinstance(value, Tensor) and value.shape == parameter.shape):
+        if not (parameter is not None and isinstance(value, Tensor) and value.shape == parameter.shape):
             return value
-        return distribute_tensor(value, parameter.device_mesh, parameter.placements)
+        if isinstance(parameter, DTensor):
+            return distribute_tensor(value, parameter.device_mesh, parameter.placements)
+        if value.stride() == parameter.stride():
+            return value
+        return torch.empty_like(parameter, dtype=value.dtype, device=value.device, requires_grad=False).copy_(value)
 
     entries = {key: {name: like(value, owners.get(key)) for name, value in entry.items()}
                for key, entry in state['state'].items()}

@@ -13,6 +13,7 @@ from glowdeblur_plugin.data.simulate import camera
 from glowdeblur_plugin.data.simulate.domains import Domain
 from glowdeblur_plugin.data.simulate.pipeline import simulate
 from glowdeblur_plugin.data.window import Window
+from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.losses.light import from_light, to_light
 from glowdeblur_plugin.losses.reblur_loss import ReblurLoss, reblur
 
@@ -156,3 +157,10 @@ def test_rough_and_negative_estimates_have_their_price() -> None:
     tensor[:, 2, :, 1], tensor[:, 2, :, 0] = -2.0, -5.0
     cheap, dear = (ReblurLoss({'a': 'none'}, smooth=smooth)(tensor, picture, picture, ['a']).item() for smooth in (0.0, 0.1))
     assert dear - cheap == pytest.approx(0.1 * (3.0 / 3 + 3.5))
+
+
+def test_a_rim_that_leaves_nothing_is_refused() -> None:
+    picture, tensor = _photograph(32), torch.zeros(1, 3, 4, 4, dtype=torch.float64)
+    assert torch.isfinite(ReblurLoss({'lines': 'srgb'}, rim=15)(tensor, picture, picture, ['lines']))
+    with pytest.raises(UserError, match='^train:reblur_opt:rim: 16 pixels on each side leave nothing to compare of 32x32'):
+        ReblurLoss({'lines': 'srgb'})(tensor, picture, picture, ['lines'])

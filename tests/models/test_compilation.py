@@ -100,10 +100,12 @@ def test_a_compiled_attention_is_the_plain_one() -> None:
     assert torch.allclose(found, plain, atol=1e-5)
 
 
-def test_where_gradients_are_recorded_the_function_itself_runs() -> None:
+def test_outside_of_inference_mode_the_function_itself_runs() -> None:
     layer, inputs = nn.Linear(3, 3), torch.ones(2, 3)
     call = CompiledCall('layer', lambda values: layer(values) * (3 if torch.compiler.is_compiling() else 1), False)
     call(inputs).sum().backward()
+    with torch.no_grad():
+        assert torch.equal(call(inputs), layer(inputs))
     assert torch.allclose(layer.weight.grad, torch.full((3, 3), 2.0))
 
 
@@ -111,5 +113,5 @@ def test_what_cannot_be_compiled_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr('torch._inductor.config.cpp.cxx', ('no-such-compiler',))
     monkeypatch.setattr('torch._inductor.config.fx_graph_cache', False)
     message = '^val:compile: torch.compile fails on the backbone .*use compile: false$'
-    with torch.no_grad(), pytest.raises(UserError, match=message):
+    with torch.inference_mode(), pytest.raises(UserError, match=message):
         CompiledCall('backbone', lambda values: (values + 1.25).cos(), False)(torch.ones(3))

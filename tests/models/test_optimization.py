@@ -58,6 +58,24 @@ def test_the_fused_step_equals_the_plain_one(tmp_path, turn: bool) -> None:
     torch.testing.assert_close(*outcome, rtol=1e-10, atol=1e-12)
 
 
+def test_moments_may_lie_otherwise_in_memory_than_their_weights(tmp_path) -> None:
+    """As those of a sharded run do where it goes on whole: the fused step goes through memory as it lies."""
+    options = toy_options(tmp_path)
+    model = ToyModel(options)
+    train(model, *(toy_batch(index) for index in range(4)))
+    model.save(0, 4)
+    outcome = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        resumed, state = resume(options, 4)
+        model = ToyModel(resumed)
+        model.bare_net.to(memory_format=layout)
+        model.resume_training(state)
+        train(model, *(toy_batch(index) for index in range(4, 8)))
+        outcome.append(model.net_g.state_dict())
+    assert not outcome[1]['rise.weight'].is_contiguous()
+    torch.testing.assert_close(*outcome, rtol=1e-10, atol=1e-12)
+
+
 def test_a_network_without_blocks_cannot_recompute(tmp_path) -> None:
     with pytest.raises(UserError, match='train:gradient_checkpointing: ToyNet has no blocks'):
         ToyModel(toy_options(tmp_path, gradient_checkpointing=True))

@@ -142,6 +142,10 @@ COMMANDS = {
     'no value': (
         ['train:total_iter'],
         "--force_yml: 'train:total_iter' is not of the form section:key=value, such as train:total_iter=100"),
+    'no section there': (
+        ['network_g:lora:rank=4'],
+        "--force_yml 'network_g:lora:rank=4': the file has no section network_g:lora to change; give the whole of it, "
+        "'network_g:lora={rank: 4}'"),
     'into a value': (['name:more=4'], "--force_yml 'name:more=4': name is no section, it is 'toy'"),
     'code': (
         ['name=!!python/name:os.system x'],

@@ -132,6 +132,9 @@ def _check_datasets(datasets: Mapping[str, Section], is_train: bool, num_gpu: in
     names: dict[str, str] = {}
     for key, section in datasets.items():
         name, phase = f'datasets:{key}', str(key).split('_')[0]
+        if key == 'train' and not is_train:
+            raise UserError("datasets: 'train' belongs into the file of a training run; a test reads test_1, test_2 ... instead, as "
+                            'in options/quickstart_test.yml')
         if phase not in phases or key.startswith('train_'):
             raise UserError(f"datasets: '{key}' is not the name of a data set here; valid are {phases[0]}, val, val_1, val_2 ...")
         loader = _read_host(LoaderOptions, section, name)

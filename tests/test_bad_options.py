@@ -142,6 +142,10 @@ COMMANDS = {
     'no value': (
         ['train:total_iter'],
         "--force_yml: 'train:total_iter' is not of the form section:key=value, such as train:total_iter=100"),
+    'no section there': (
+        ['network_g:lora:rank=4'],
+        "--force_yml 'network_g:lora:rank=4': the file has no section network_g:lora to change; give the whole of it, "
+        "'network_g:lora={rank: 4}'"),
     'into a value': (['name:more=4'], "--force_yml 'name:more=4': name is no section, it is 'toy'"),
     'code': (
         ['name=!!python/name:os.system x'],
@@ -199,7 +203,7 @@ def test_test_files_are_checked_too(runs: Runs, restoration_options: Options, tm
     options = {**restoration_options, 'datasets': {'test': data['val']}, 'path': {'pretrain_network_g': 'nowhere.pth'}}
     for change, message in (
         ({}, f"path:pretrain_network_g: '{tmp_path}/nowhere.pth' does not exist"),
-        ({'datasets': data}, "datasets: 'train' is not the name of a data set here; valid are test, val, val_1, val_2 ..."),
+        ({'datasets': data}, "datasets: 'train' belongs into the file of a training run; a test reads test_1, test_2 ... instead"),
         ({'val': None}, "option file: section 'val' is missing"),
         ({'network_g__width': [4]}, 'network_g:width: expected a whole number, found [4]'),
     ):

@@ -201,7 +201,10 @@ def test_relative_paths_start_at_the_root(tmp_path: Path) -> None:
         datasets: {train: {dataroot_gt: a, parts: {x: {dataroot_lq: [b, /c]}}}}
         path: {pretrain_network_g: d, pretrain_network_g_made_by: e, resume_state: ~, param_key_g: params}
         prepare: {set: photographs, out: f}
+        network_g: {backbone: g/h, codec: a, text_encoder: a, text_instruction: n.txt}
     """)
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'n.txt').touch()
     resolve_paths(opt, tmp_path)
     root = str(tmp_path)
     assert opt == {
@@ -209,6 +212,7 @@ def test_relative_paths_start_at_the_root(tmp_path: Path) -> None:
         'path': {'pretrain_network_g': f'{root}/d', 'pretrain_network_g_made_by': 'e', 'resume_state': None,
                  'param_key_g': 'params'},
         'prepare': {'set': 'photographs', 'out': f'{root}/f'},
+        'network_g': {'backbone': 'g/h', 'codec': f'{root}/a', 'text_encoder': f'{root}/a', 'text_instruction': f'{root}/n.txt'},
     }
 
 

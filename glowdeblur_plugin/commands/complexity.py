@@ -122,7 +122,8 @@ def _restoring(opt: dict[str, Any], network: Any, mode: Any, size: str | None) -
     if len(parts) > 1:
         lines += ['', f'with {steps} steps: {sum(part.uses * part.macs for part in parts) / 1e9:,.0f} GMAC']
     peak = max(part.live_bytes for part in parts)
-    halved = '; val:precision: bf16 halves the weights' if opt['model_type'] == 'GLOWDeblurModel' else ''
+    chosen = ', as in this file,' if (opt.get('val') or {}).get('precision') == 'bf16' else ''
+    halved = f'; val:precision: bf16{chosen} halves the weights' if opt['model_type'] == 'GLOWDeblurModel' else ''
     lines += ['', f'memory: {weight_bytes(network) / GIB:.2f} GiB of weights, {peak / GIB:.2f} GiB at the peak beside them, '
               f'the whole picture at once in float32{halved}']
     return lines

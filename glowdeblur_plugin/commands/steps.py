@@ -30,6 +30,7 @@ def _run(options: argparse.Namespace) -> None:
     steps, solvers, starts = ([convert(_number(entry), hint, f'--{name}') for entry in getattr(options, name).split(',')]
                               for name, hint in (('steps', Annotated[int, Between(1)]), ('solvers', SolverName),
                                                  ('starts', Annotated[float, Between(0.001, 1)])))
+    _require_own_names(options.opt)
     rows = _joined([_measure(file, options.weights, steps, solvers, starts) for file in options.opt])
 
     from glowdeblur_plugin.drawing import encode_png
@@ -39,6 +40,19 @@ def _run(options: argparse.Namespace) -> None:
     write_atomically(options.out / 'steps.png', encode_png(steps_chart(rows)))
     print(as_table(rows))
     print(f'{options.out}: steps.csv, steps.png')
+
+
+def _require_own_names(files: list[str]) -> None:
+    """Refuse files of one `name`, whose rows nobody could tell apart."""
+    from glowdeblur_plugin.compat.option_file import read_option_file
+
+    named: dict[str, str] = {}
+    for file in files:
+        name = str(read_option_file(file).get('name'))
+        if name in named:
+            raise UserError(f'-opt: {named[name]} and {file} both have the name {name}, by which the table tells them apart; give '
+                            'each its own')
+        named[name] = file
 
 
 def _joined(tables: list[tuple[str, list[dict]]]) -> list[dict]:

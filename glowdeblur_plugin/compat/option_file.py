@@ -1,5 +1,6 @@
 """Reading option files: plain data only, and one line for what is wrong. BasicSR's own reader runs code named in the file."""
 
+import difflib
 import re
 from collections.abc import Hashable
 from pathlib import Path
@@ -64,13 +65,26 @@ def apply_changes(opt: dict[str, Any], entries: list[str]) -> None:
             raise UserError(f"--force_yml: '{entry}' is not of the form section:key=value, such as train:total_iter=100")
         section = opt
         for depth, name in enumerate(names[:-1]):
-            if name not in section:
-                raise unknown_key(f"--force_yml '{entry}'", name, section)
+            place = ':'.join(names[:depth + 1])
+            if section.get(name) is None:
+                raise _absent(entry, section, names, depth, value.strip())
             section = section[name]
             if not isinstance(section, dict):
-                raise UserError(f"--force_yml '{entry}': {':'.join(names[:depth + 1])} is no section, it is {_short(section)}")
+                raise UserError(f"--force_yml '{entry}': {place} is no section, it is {_short(section)}")
         value = value.strip()
         section[names[-1]] = None if value.lower() == 'none' else _parse(value, f"--force_yml '{entry}'")
+
+
+def _absent(entry: str, section: dict[str, Any], names: list[str], depth: int, value: str) -> UserError:
+    """The error for an entry whose section `names[depth]` is not in `section`, or has nothing in it: what was meant, where that is
+    near, else how to give the whole of a new one."""
+    there = [key for key in section if section[key] is not None]
+    if depth == 0 or difflib.get_close_matches(names[depth], there, n=1, cutoff=0.5):
+        return unknown_key(f"--force_yml '{entry}'", names[depth], there)
+    place = ':'.join(names[:depth + 1])
+    for name in reversed(names[depth + 1:]):
+        value = f'{{{name}: {value}}}'
+    return UserError(f"--force_yml '{entry}': the file has no section {place} to change; give the whole of it, '{place}={value}'")
 
 
 def _parse(text: str, name: str) -> Any:

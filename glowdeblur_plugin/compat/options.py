@@ -65,7 +65,7 @@ def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any]
 
 def resolve_paths(opt: dict[str, Any], root: Path) -> None:
     """Make relative paths in `opt` absolute, under `root`: each `dataroot*`, `prepare:out`, networks and states under `path`,
-    and pretrained parts of `network_g` that are folders there (others are hub ids)."""
+    and pretrained parts and the instruction of `network_g` that are there (others are hub ids)."""
     def resolve(section: dict[str, Any], key: str) -> None:
         value = section[key]
         if isinstance(value, str):
@@ -78,9 +78,9 @@ def resolve_paths(opt: dict[str, Any], root: Path) -> None:
     for key in opt['path']:
         if key == 'resume_state' or key.startswith('pretrain_network') and not key.endswith('_made_by'):
             resolve(opt['path'], key)
-    for key in ('backbone', 'codec'):
-        network = opt.get('network_g')
-        if isinstance(network, dict) and isinstance(network.get(key), str) and (root / network[key]).is_dir():
+    network = opt['network_g'] if isinstance(opt.get('network_g'), dict) else {}
+    for key in ('backbone', 'codec', 'text_encoder', 'text_instruction'):
+        if isinstance(network.get(key), str) and (root / Path(network[key]).expanduser()).exists():
             resolve(network, key)
     if isinstance(opt.get('prepare'), dict) and 'out' in opt['prepare']:
         resolve(opt['prepare'], 'out')

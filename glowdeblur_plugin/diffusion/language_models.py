@@ -5,7 +5,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from glowdeblur_plugin.diffusion.pretrained import shapes_only, split_source
+from glowdeblur_plugin.diffusion.pretrained import shapes_only, split_source, why_refused
 from glowdeblur_plugin.errors import UserError
 
 REFUSED = (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError)
@@ -68,4 +68,4 @@ def _load(option: str, kind: str, source: str, **settings: Any) -> Any:
     try:
         return getattr(transformers, kind).from_pretrained(place, **settings, **({'subfolder': subfolder} if subfolder else {}))
     except REFUSED as error:
-        raise UserError(f'{option}: no {kind.removeprefix("Auto")} in {source!r}: {" ".join(str(error).split())}') from error
+        raise UserError(f'{option}: no {kind.removeprefix("Auto")} in {source!r}: {why_refused(source, error)}') from error

@@ -64,12 +64,19 @@ def load_part(option: str, kind: type[Part], source: str) -> Part:
         part, info = load(place, use_safetensors=True, torch_dtype=torch.float32, output_loading_info=True,
                           low_cpu_mem_usage=is_accelerate_available(), **inner)
     except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f'{option}: no {kind.__name__} in {where}: {" ".join(str(error).split())}') from error
+        raise UserError(f'{option}: no {kind.__name__} in {where}: {why_refused(source, error)}') from error
     missing = info['missing_keys']
     if missing:
         raise UserError(f'{option}: the weights in {where} are not those of its config: {len(missing)} missing, such as '
                         f'{missing[0]}')
     return part
+
+
+def why_refused(source: str, error: Exception) -> str:
+    """What a library said when it could not load `source`, in one line; it takes a folder that is not there for a hub id."""
+    if source.startswith(('/', '.', '~')) and not Path(source).exists():
+        return 'there is no such folder'
+    return ' '.join(str(error).split())
 
 
 def weights_reference(source: str) -> WeightsReference:

@@ -56,8 +56,8 @@ def caption_set(root: Path, model: str, prompt: str, max_tokens: int, batch: int
     Raises:
         UserError: no packed set of pictures, an unclear side, no such model, a damaged picture; see also `write_side_set`.
     """
-    origin, beside = caption_side(root, side)
     found = require_manifest(root)
+    origin, beside = caption_side(root, side)
     source = LmdbSource(root)
     captioner = Captioner.from_pretrained('--model', model, prompt, max_tokens)
     reference = weights_reference(model)

@@ -137,6 +137,8 @@ class GLOWDeblurModel(DeblurModel):
             losses['l_frequency'] = self.criteria['frequency_opt'](picture, self.gt)
         # Data that does not know the motion counts as such, so that every trained part stays in the graph, as distributed
         # training needs.
+        if current_iter == 1:
+            self._tell_what_motion_learns_from()
         if 'motion_opt' in self.criteria:
             motion = batch.get('motion', torch.zeros_like(self.lq))
             known = batch.get('motion_known', torch.zeros(len(self.lq), dtype=torch.bool, device=self.device))
@@ -146,6 +148,18 @@ class GLOWDeblurModel(DeblurModel):
             self.flow_record.add(current_iter, flow.detach())
             losses['l_flow'] = options.flow_weight * flow
         return losses
+
+    def _tell_what_motion_learns_from(self) -> None:
+        """Warn where nothing trains the motion estimator, and where its map stays zero for lack of weights too."""
+        paths = self.opt['path']
+        given = any(paths.get(f'pretrain_network_{name}') for name in ('g', 'base', 'motion'))
+        frozen = self.train_options.motion_opt is None
+        if frozen and not given:
+            get_root_logger().warning('train:motion_opt: ~ keeps the motion estimator as it is, and no weights are given for it: '
+                                      'its map stays zero. path:pretrain_network_motion starts it from a run of MotionModel')
+        elif not frozen and 'motion' not in self.batch:
+            get_root_logger().warning('train:motion_opt: no training data knows its motion, so the motion estimator learns nothing; '
+                                      'simulated parts and sets with dataroot_motion do')
 
     def _draw(self, generator: torch.Generator) -> dict[str, Tensor]:
         net = self.bare_net

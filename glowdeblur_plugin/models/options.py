@@ -46,7 +46,7 @@ class DeblurTrainOptions:
         total_iter: micro-batches of the whole run, a multiple of `accumulate`.
         accumulate: micro-batches whose gradients make one step of the optimizer.
         precision: arithmetic of the forward pass; weights, losses and optimizer stay in float32. Validation during the run uses
-            it on CUDA; on the CPU, and in test runs, pictures are restored in float32.
+            it on CUDA; on the CPU pictures are restored in float32, and test runs go by `val`.
         ema_decay: decay of the weights' moving average at each step, 0 for none.
         grad_clip: largest norm of the whole gradient, None for no clipping.
         keep_checkpoints: how many of the newest pairs of net and state stay, None for all.

@@ -72,5 +72,5 @@ def test_autoencoder_codec_applies_scaling_factor_and_shift_of_the_saved_config(
 
 
 def test_missing_autoencoder_is_named(tmp_path) -> None:
-    with pytest.raises(UserError, match='network_g:codec: no AutoencoderDC in .*nowhere'):
+    with pytest.raises(UserError, match='network_g:codec: no AutoencoderDC in .*nowhere.: there is no such folder'):
         AutoencoderCodec.from_pretrained(str(tmp_path / 'nowhere'))

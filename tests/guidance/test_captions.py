@@ -177,7 +177,7 @@ def test_bad_input_is_one_line(pictures: Path, model: Path, tmp_path: Path, caps
 
     tiny_gemma(tmp_path / 'gemma')
     assert 'no ModelForImageTextToText in' in said(pictures, '--model', tmp_path / 'gemma')
-    assert "nowhere_lq.lmdb: does not exist" in said(tmp_path / 'nowhere_lq.lmdb', '--model', model)
+    assert "nowhere.lmdb: does not exist" in said(tmp_path / 'nowhere.lmdb', '--model', model)
     assert "pictures: is not the name of a packed set, which ends in '.lmdb'" in said(tmp_path / 'pictures', '--model', model)
     assert '--batch: 0 is out of range' in said(pictures, '--model', model, '--batch', 0)
     assert cli.main(['caption', str(pictures), '--model', str(model), '--prompt', '?', '--max-tokens', '2']) == 0

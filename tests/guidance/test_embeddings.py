@@ -129,4 +129,4 @@ def test_bad_input_is_one_line(tmp_path, model: Path, capsys: pytest.CaptureFixt
     assert 'expected a packed set of caption records, found nothing packed' in said(tmp_path / 'no.lmdb', '--model', model)
     assert '--length: 0 is out of range' in said(captions, '--model', model, '--length', 0)
     assert '--instruction: no.txt cannot be read' in said(captions, '--model', model, '--instruction', 'no.txt')
-    assert "--model: no ModelForCausalLM in './nowhere'" in said(captions, '--model', './nowhere')
+    assert "--model: no ModelForCausalLM in './nowhere': there is no such folder" in said(captions, '--model', './nowhere')

@@ -155,3 +155,10 @@ def test_bad_input_is_one_line(option_file: Path, arguments: list[str], message:
     assert cli.main(['steps', '-opt', str(option_file), '--out', str(option_file.parent / 'out'), *arguments]) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (option_file.parent / 'out').exists()
+
+
+def test_files_of_one_name_are_refused(option_file: Path, capsys: pytest.CaptureFixture) -> None:
+    other = option_file.with_name('other.yml')
+    other.write_text(option_file.read_text())
+    assert cli.main(['steps', '-opt', str(option_file), str(other), '--out', str(option_file.parent / 'out')]) == 2
+    assert f'-opt: {option_file} and {other} both have the name' in capsys.readouterr().err.splitlines()[-1]

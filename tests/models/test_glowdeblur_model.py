@@ -297,3 +297,15 @@ def test_precision_of_test_runs(tmp_path: Path) -> None:
     assert 0 < abs(found[0] - found[1]) < 0.05
     with pytest.raises(UserError, match='val:precision: is for test runs'):
         _model(tmp_path, val={'precision': 'bf16'})
+
+
+def test_a_motion_estimator_that_nothing_trains_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for settings, known, told in (({}, True, None), ({}, False, 'no training data knows its motion'),
+                                  ({'motion_opt': None}, True, 'its map stays zero')):
+        model = _model(tmp_path, **settings)
+        sample = {key: value for key, value in _sample(0, 32, 32).items() if known or not key.startswith('motion')}
+        caplog.clear()
+        with caplog.at_level('WARNING', logger='basicsr'):
+            model.feed_data(torch.utils.data.default_collate([sample]))
+            model.optimize_parameters(1)
+        assert [told in record.message for record in caplog.records] == [True] * (told is not None)

@@ -1,10 +1,16 @@
 """What arguments of the command line are read as."""
 
+import argparse
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between, convert
+
+if TYPE_CHECKING:
+    from glowdeblur_plugin.data.packers.settings import Shard
 
 
 def path(text: str) -> Path:
@@ -61,3 +67,23 @@ def report_folder(text: str) -> Path:
     except OSError as error:
         raise UserError(f'--out: {place} cannot be written to ({error.strerror or error}); give another folder') from None
     return folder
+
+
+def add_batches(parser: argparse.ArgumentParser, what: str, batch: int) -> None:
+    """Add `--batch` and `--shard` of commands that make side data with a model; see `read_shard`."""
+    parser.add_argument('--batch', type=int, default=batch, help=f'{what} at once (default: {batch})')
+    parser.add_argument('--shard', metavar='i/n',
+                        help='only the i-th of n shares, such as one a GPU; `glowdeblur pack merge` joins them')
+
+
+def read_shard(options: argparse.Namespace, **counts: int) -> 'Shard | None':
+    """The share of `--shard`, None for all, after a check of `--batch` and other `counts` by the names of their options.
+
+    Raises:
+        UserError: no share, or a count below 1.
+    """
+    from glowdeblur_plugin.data.packers.settings import Shard
+
+    for name, value in {**counts, 'batch': options.batch}.items():
+        convert(value, Annotated[int, Between(1)], f'--{name.replace("_", "-")}')
+    return None if options.shard is None else Shard.parse(options.shard)

@@ -1,10 +1,8 @@
 """`glowdeblur caption`: captions of a packed set's pictures."""
 
 import argparse
-from typing import Annotated
 
-from glowdeblur_plugin.commands.arguments import packed_set
-from glowdeblur_plugin.options import Between, convert
+from glowdeblur_plugin.commands.arguments import add_batches, packed_set, read_shard
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -17,22 +15,17 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--side', choices=('blurry', 'sharp'), help='which side of the pairs these are (default: by the name)')
     parser.add_argument('--prompt', help='what the model is asked (default: for one sentence about the scene)')
     parser.add_argument('--max-tokens', type=int, default=120, help='tokens of a caption at most (default: 120)')
-    parser.add_argument('--batch', type=int, default=1, help='pictures that the model sees at once (default: 1)')
     parser.add_argument('--out', type=packed_set, help='where the captions go (default: <split>_caption.lmdb beside the set)')
-    parser.add_argument('--shard', metavar='i/n',
-                        help='only the i-th of n shares, such as one a GPU; `glowdeblur pack merge` joins them')
+    add_batches(parser, 'pictures that the model sees', 1)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    from glowdeblur_plugin.data.packers.settings import Shard
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.guidance.caption_set import caption_set
     from glowdeblur_plugin.guidance.captioner import PROMPT
 
-    shard = None if options.shard is None else Shard.parse(options.shard)
-    for option, value in (('--max-tokens', options.max_tokens), ('--batch', options.batch)):
-        convert(value, Annotated[int, Between(1)], option)
+    shard = read_shard(options, max_tokens=options.max_tokens)
     out, now = caption_set(options.set, options.model, PROMPT if options.prompt is None else options.prompt, options.max_tokens,
                            options.batch, options.side, options.out, shard, ProgressLine())
     print(f'{out}: {"captioned" if now else "is captioned already"}')

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from glowdeblur_plugin.commands.option_files import read_options
 from glowdeblur_plugin.errors import UserError
 
 GIB, PICTURE = 2**30, (720, 1280)
@@ -26,18 +27,8 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from glowdeblur_plugin import compat
-    from glowdeblur_plugin.checks import check_options
-    from glowdeblur_plugin.compat.option_file import apply_changes, read_option_file
-    from glowdeblur_plugin.register import register
-
-    compat.install()
-    register()
-    opt = read_option_file(options.opt)
-    apply_changes(opt, options.force_yml)
-    opt['path'] = opt.get('path') or {}
+    opt = read_options(options.opt, options.force_yml)
     training = opt.get('train') is not None
-    check_options(opt, training)
     if training and options.size is not None:
         raise UserError('--size: a training file is counted at its crops, datasets:train:gt_size')
     from basicsr.archs import build_network
@@ -71,7 +62,8 @@ def _reachable(section: dict[str, Any], folder: Path) -> tuple[dict[str, Any], l
             try:
                 load_part(f'network_g:{key}', kind, known[key])
             except UserError:
-                AutoencoderDC(**SANA_AUTOENCODER).save_config(folder)
+                if kind is AutoencoderDC:
+                    AutoencoderDC(**SANA_AUTOENCODER).save_config(folder)
                 known[key] = shape
                 notes.append(f"network_g:{key}: the config of '{section[key]}' is not on this machine; counted with the shape of "
                              f"{'the variant' if shape is None else 'dc-ae-f32c32-sana-1.0'}.")

@@ -1,10 +1,8 @@
 """`glowdeblur embed`: text embeddings of packed captions."""
 
 import argparse
-from typing import Annotated
 
-from glowdeblur_plugin.commands.arguments import packed_set
-from glowdeblur_plugin.options import Between, convert
+from glowdeblur_plugin.commands.arguments import add_batches, packed_set, read_shard
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -18,22 +16,17 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--length', type=int, default=300, help='tokens of an embedding at most (default: 300)')
     parser.add_argument('--instruction', default='none', metavar='FILE',
                         help='text that is put before each caption and not kept (default: none)')
-    parser.add_argument('--batch', type=int, default=8, help='captions that are encoded at once (default: 8)')
     parser.add_argument('--out', type=packed_set, help='where they go (default: <split>_embedding.lmdb beside the captions)')
-    parser.add_argument('--shard', metavar='i/n',
-                        help='only the i-th of n shares, such as one a GPU; `glowdeblur pack merge` joins them')
+    add_batches(parser, 'captions that are encoded', 8)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
-    from glowdeblur_plugin.data.packers.settings import Shard
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.diffusion.text_encoder import read_instruction
     from glowdeblur_plugin.guidance.embedding_set import embed_captions
 
-    shard = None if options.shard is None else Shard.parse(options.shard)
-    for option, value in (('--length', options.length), ('--batch', options.batch)):
-        convert(value, Annotated[int, Between(1)], option)
+    shard = read_shard(options, length=options.length)
     instruction = read_instruction('--instruction', None if options.instruction == 'none' else options.instruction)
     out, now = embed_captions(options.set, options.model, options.length, instruction, options.batch, options.out, shard,
                               ProgressLine())

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+from glowdeblur_plugin.commands.option_files import read_options
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, convert
 
@@ -23,26 +24,16 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     convert(options.batch, Annotated[int, Between(1)], '--batch')
+    opt = read_options(options.opt, options.force_yml, training=True)
     import torch
 
-    from glowdeblur_plugin import compat
     from glowdeblur_plugin.archs.glowdeblur_arch import build_codec
-    from glowdeblur_plugin.checks import check_options
-    from glowdeblur_plugin.compat.option_file import apply_changes, read_option_file
     from glowdeblur_plugin.compat.options import resolve_paths
     from glowdeblur_plugin.data.picture_source import open_source
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.data.sample_latents import check_whole_crops
-    from glowdeblur_plugin.data.workers import usable_cores
     from glowdeblur_plugin.models.latent_cache import write_latents
-    from glowdeblur_plugin.register import register
 
-    compat.install()
-    register()
-    opt = read_option_file(options.opt)
-    apply_changes(opt, options.force_yml)
-    opt['path'] = opt.get('path') or {}
-    check_options(opt, is_train=True)
     resolve_paths(opt, Path.cwd())
     sections = list(_latent_sections(opt['datasets']['train']))
     if opt['model_type'] != 'GLOWDeblurModel' or not sections:
@@ -54,7 +45,7 @@ def _run(options: argparse.Namespace) -> None:
         read = kind.read_options(section, name)
         pictures = check_whole_crops(open_source(read.dataroot_gt, f'{name}:dataroot_gt', read.made_by), read, name)
         out = Path(read.dataroot_latent)
-        now = write_latents(codec, pictures, out, device, options.batch, min(usable_cores(), options.batch), ProgressLine())
+        now = write_latents(codec, pictures, out, device, options.batch, ProgressLine())
         print(out if now else f'{out} is there already')
 
 

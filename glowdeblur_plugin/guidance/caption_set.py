@@ -10,10 +10,10 @@ from glowdeblur_plugin.data.packers.settings import Shard
 from glowdeblur_plugin.data.picture_source import LmdbSource
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import Caption, CaptionOrigin, encode_caption, split_and_side
+from glowdeblur_plugin.data.side_sets import write_side_set
 from glowdeblur_plugin.diffusion.pretrained import weights_reference
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.guidance.captioner import Captioner
-from glowdeblur_plugin.guidance.side_sets import write_side_set
 
 SIDES: dict[str, CaptionOrigin] = {'lq': 'blurry', 'gt': 'sharp'}
 VERSION = 1

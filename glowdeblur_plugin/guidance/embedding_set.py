@@ -12,9 +12,9 @@ from glowdeblur_plugin.data.packers.copy_records import require_manifest
 from glowdeblur_plugin.data.packers.settings import Shard
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import CaptionOrigin, CaptionSource, encode_embedding, split_and_side
+from glowdeblur_plugin.data.side_sets import write_side_set
 from glowdeblur_plugin.diffusion.text_encoder import TextEncoder, encoder_reference
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.guidance.side_sets import write_side_set
 
 VERSION = 1
 

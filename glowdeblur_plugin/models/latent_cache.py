@@ -1,14 +1,14 @@
 """Encoding the sharp pictures of a packed set once, into a packed set of latents beside it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 
+from glowdeblur_plugin.data.encodings import EncodedPicture
 from glowdeblur_plugin.data.lmdb_store import Manifest, read_manifest
 from glowdeblur_plugin.data.lmdb_writer import LmdbWriter
 from glowdeblur_plugin.data.packers.published import manifest_differences
@@ -16,6 +16,7 @@ from glowdeblur_plugin.data.picture_source import LmdbSource
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.sample_latents import MAKE_AGAIN, pictures_digest
 from glowdeblur_plugin.data.side_data import LatentSource, encode_latent
+from glowdeblur_plugin.data.side_sets import write_batches
 from glowdeblur_plugin.diffusion.frozen import Frozen
 from glowdeblur_plugin.errors import UserError
 
@@ -31,7 +32,7 @@ def codec_details(codec: Frozen) -> dict[str, Any]:
             'scaling_factor': getattr(held, 'scaling_factor', 1.0), 'shift_factor': getattr(held, 'shift_factor', 0.0)}
 
 
-def write_latents(codec: Frozen, pictures: LmdbSource, out: Path, device: torch.device, batch_size: int, workers: int = 0,
+def write_latents(codec: Frozen, pictures: LmdbSource, out: Path, device: torch.device, batch_size: int,
                   progress: Progress = silent) -> bool:
     """Write the latents of all `pictures`, which are of one size, to the packed set `out`, under the same keys.
 
@@ -40,7 +41,6 @@ def write_latents(codec: Frozen, pictures: LmdbSource, out: Path, device: torch.
 
     Args:
         batch_size: pictures that are encoded at once.
-        workers: processes that read them, 0 for this one.
 
     Returns:
         Whether there was anything to do: False where `out` is there, of the same pictures and codec.
@@ -59,42 +59,18 @@ def write_latents(codec: Frozen, pictures: LmdbSource, out: Path, device: torch.
         _require_same(out, expected)
         return False
     codec.to(device)
-    with LmdbWriter(out, expected.set, VERSION, encoding=expected.encoding, fingerprint=str(batch_size),
-                    details=details) as writer:
-        done = len(writer.written)
-        progress('encoded', done, len(pictures.sizes))
-        for keys, latents in _encode(codec, _Batches(pictures, batch_size, writer.written), device, workers):
-            for key, latent in zip(keys, latents, strict=True):
-                if key not in writer.written:
-                    writer.put_encoded(key, encode_latent(latent))
-                    done += 1
-            progress('encoded', done, len(pictures.sizes))
-    return True
 
-
-class _Batches(Dataset):
-    """The pictures in batches of fixed keys, less those batches that are written."""
-
-    def __init__(self, pictures: LmdbSource, size: int, written: frozenset[str]) -> None:
-        keys = list(pictures.sizes)
-        batches = [keys[start:start + size] for start in range(0, len(keys), size)]
-        self.pictures, self.batches = pictures, [batch for batch in batches if not written.issuperset(batch)]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> tuple[list[str], torch.Tensor]:
-        keys = self.batches[index]
-        return keys, torch.from_numpy(np.stack([self.pictures.read(key) for key in keys])).permute(0, 3, 1, 2).contiguous()
-
-
-@torch.inference_mode()
-def _encode(codec: Frozen, batches: _Batches, device: torch.device, workers: int) -> Iterator[tuple[list[str], np.ndarray]]:
-    for keys, pictures in DataLoader(batches, batch_size=None, num_workers=workers):
-        latents = codec.held.encode(pictures.to(device).float().div_(255)).cpu().numpy()
+    def make(keys: Sequence[str]) -> list[EncodedPicture]:
+        batch = torch.from_numpy(np.stack([pictures.read(key) for key in keys])).to(device).permute(0, 3, 1, 2)
+        latents = codec.held.encode(batch.float().div_(255)).cpu().numpy()
         if not (np.abs(latents) <= np.finfo(np.float16).max).all():
-            raise UserError(f'{batches.pictures.root}: the latent of one of {", ".join(keys)} is not a number of float16')
-        yield keys, latents
+            raise UserError(f'{pictures.root}: the latent of one of {", ".join(keys)} is not a number of float16')
+        return [encode_latent(latent) for latent in latents]
+
+    with torch.inference_mode(), LmdbWriter(out, expected.set, VERSION, encoding=expected.encoding,
+                                            fingerprint=str(batch_size), details=details) as writer:
+        write_batches(writer, list(pictures.sizes), batch_size, make, progress)
+    return True
 
 
 def _require_same(out: Path, expected: Manifest) -> None:

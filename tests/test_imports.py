@@ -16,6 +16,7 @@ RULES = {
     'archs': {'diffusion'},
     'data': set(),
     'guidance': {'data', 'diffusion', 'archs'},
+    'inference': {'archs', 'diffusion', 'guidance', 'data', 'losses', 'metrics', 'models', 'resources', 'drawing', '__version__'},
     'report': {'data', 'drawing'},
     'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }

@@ -1,4 +1,4 @@
-"""Bytes of a picture file to 8-bit RGB, refusing what other decoders pass in silence."""
+"""Bytes of a picture file to RGB, refusing what other decoders pass in silence."""
 
 import io
 import struct
@@ -19,7 +19,8 @@ FIRST_TRANSPOSED_ORIENTATION = 5
 JPEG_FORMATS = ('JPEG', 'MPO')  # the second: several pictures in a JPEG file, of which phones' cameras show the first
 PLAIN = '8-bit RGB'
 GREY_MODES = ('1', 'L', 'I')
-MODES_WITH_ALPHA = ('LA', 'RGBA', 'PA')
+MODES_WITH_ALPHA = ('LA', 'RGBA', 'RGBa', 'PA')
+EIGHT_BIT_MODES = ('1', 'L', 'P', 'RGB', 'YCbCr', *MODES_WITH_ALPHA)
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ def read_header(path: Path) -> PictureHeader:
         size = path.stat().st_size
     except OSError as error:
         raise UserError(f'{path}: cannot be read ({error.strerror or error})') from None
-    with _open_header(path, str(path), size) as header:
+    with open_header(path, str(path), size) as header:
         width, height = header.size
         if header.format in JPEG_FORMATS and header.getexif().get(ORIENTATION_TAG, 1) >= FIRST_TRANSPOSED_ORIENTATION:
             width, height = height, width
-        return PictureHeader(height, width, _kind(header))
+        return PictureHeader(height, width, kind_of(header))
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -60,20 +61,33 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def decode_picture(data: bytes, name: str) -> np.ndarray:
-    """Decode to uint8 RGB (H, W, 3) in 0..255.
+    """Decode to uint8 RGB (H, W, 3) in 0..255: `decode_levels` without alpha, 16 bit scaled to 8 bit by round(value / 257) so
+    that white stays white. Raises as `decode_levels` does."""
+    levels = decode_levels(open_header(io.BytesIO(data), name, len(data)), data, name)
+    if levels.dtype == np.uint16:
+        levels = ((levels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return cv2.cvtColor(levels, cv2.COLOR_RGBA2RGB) if levels.shape[2] == 4 else levels
 
-    Grey is repeated to three channels, an alpha channel is dropped, 16 bit is scaled to 8 bit by round(value / 257) so that
-    white stays white, and a JPEG is turned as its EXIF orientation says. JPEG goes through Pillow, because OpenCV gives a
-    truncated one back as a picture; everything else through OpenCV, because Pillow cuts 16-bit RGB to 8 bit. A CMYK JPEG is
-    converted by (255 - ink)(255 - black) / 255 without its colour profile; OpenCV, and so BasicSR, differs by at most 2 levels.
+
+def decode_levels(header: Image.Image, data: bytes, name: str) -> np.ndarray:
+    """Decode to uint8 or uint16, as deep as the file is: RGB (H, W, 3), or RGBA (H, W, 4) where there is alpha.
+
+    Grey is repeated to three channels; a JPEG and a TIFF are turned as their orientation says. JPEG, CMYK and TIFF of 8 bit go
+    through Pillow, because OpenCV gives a truncated JPEG back as a picture, takes black ink for alpha and multiplies a TIFF's
+    colours by alpha; everything else through OpenCV, because Pillow cuts 16-bit RGB to 8 bit. CMYK is converted by
+    (255 - ink)(255 - black) / 255 without its colour profile; OpenCV, and so BasicSR, differs by at most 2 levels in a JPEG.
+
+    Args:
+        header: what `open_header` gives for `data`.
 
     Raises:
-        UserError: not a picture, truncated, of another depth, or of more than `MAX_PIXELS` pixels; `name` says which.
+        UserError: truncated, or of another depth; `name` says which.
     """
-    header = _open_header(io.BytesIO(data), name, len(data))
-    if header.format in JPEG_FORMATS:
+    plain_tiff = header.format == 'TIFF' and header.mode in EIGHT_BIT_MODES and depth_of(header) == 8
+    if plain_tiff or header.format in JPEG_FORMATS or header.mode == 'CMYK':
         try:
-            return np.asarray(ImageOps.exif_transpose(header).convert('RGB'))
+            mode = 'RGBA' if header.mode in MODES_WITH_ALPHA else 'RGB'
+            return np.asarray(ImageOps.exif_transpose(header).convert(mode))
         except (OSError, ValueError, SyntaxError, struct.error) as error:
             raise UserError(f'{name}: cannot be decoded ({error}); replace the file') from None
     try:
@@ -82,10 +96,25 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
         picture = None
     if picture is None:
         raise UserError(f'{name}: cannot be decoded ({header.format}, damaged or cut short); replace the file')
-    return _to_rgb8(picture, name)
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise UserError(f'{name}: pictures of 8 or 16 bit are read, found {picture.dtype}')
+    channels = 1 if picture.ndim == 2 else picture.shape[2]
+    if channels <= 2:
+        grey = picture if picture.ndim == 2 else np.ascontiguousarray(picture[..., 0])
+        return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA)
 
 
-def _open_header(source: Path | io.BytesIO, name: str, size: int) -> Image.Image:
+def open_header(source: Path | io.BytesIO, name: str, size: int) -> Image.Image:
+    """The header of a picture, of which nothing is decoded yet.
+
+    Args:
+        name: starts an error.
+        size: bytes of the file, for the error.
+
+    Raises:
+        UserError: not a picture, or one of more than `MAX_PIXELS` pixels.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
@@ -103,19 +132,12 @@ def _open_header(source: Path | io.BytesIO, name: str, size: int) -> Image.Image
     return header
 
 
-def _kind(header: Image.Image) -> str:
-    depth = 16 if ';16' in f'{header.mode} {header.tile[:1]}' else 8
+def depth_of(header: Image.Image) -> int:
+    """Bits of a level: 16, or 8 for all that have fewer."""
+    return 16 if ';16' in f'{header.mode} {header.tile[:1]}' else 8
+
+
+def kind_of(header: Image.Image) -> str:
+    """See `PictureHeader.kind`."""
     colours = 'CMYK' if header.mode == 'CMYK' else 'grey' if header.mode[0] in GREY_MODES else 'RGB'
-    return f'{depth}-bit {colours}' + (' with alpha' if header.mode in MODES_WITH_ALPHA else '')
-
-
-def _to_rgb8(picture: np.ndarray, name: str) -> np.ndarray:
-    if picture.dtype == np.uint16:
-        picture = ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if picture.dtype != np.uint8:
-        raise UserError(f'{name}: pictures of 8 or 16 bit are read, found {picture.dtype}')
-    channels = 1 if picture.ndim == 2 else picture.shape[2]
-    if channels <= 2:
-        grey = picture if picture.ndim == 2 else np.ascontiguousarray(picture[..., 0])
-        return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGB)
+    return f'{depth_of(header)}-bit {colours}' + (' with alpha' if header.mode in MODES_WITH_ALPHA else '')

@@ -118,3 +118,9 @@ def test_headers_say_depth_and_colours(picture, tmp_path):
     for name, (levels, kind) in kinds.items():
         cv2.imwrite(str(tmp_path / name), levels)
         assert read_header(tmp_path / name) == PictureHeader(24, 32, kind), name
+
+
+def test_colours_under_alpha_in_a_tiff_are_not_multiplied_by_it(picture):
+    buffer = io.BytesIO()
+    Image.fromarray(np.dstack([picture, np.full(picture.shape[:2], 7, np.uint8)])).save(buffer, 'TIFF')
+    np.testing.assert_array_equal(decode_picture(buffer.getvalue(), 'alpha'), picture)

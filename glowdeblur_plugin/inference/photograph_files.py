@@ -1,4 +1,4 @@
-"""A restored photograph as the bytes of a file: 8-bit files by Pillow, 16-bit ones and their metadata here, as Pillow has none."""
+"""A restored photograph as the bytes of a file: by Pillow, which lacks 16-bit colours; those and their metadata go another way."""
 
 import io
 import struct
@@ -90,7 +90,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 
 def _tiff(levels: np.ndarray, exif: bytes | None, icc: bytes | None) -> bytes:
-    """A TIFF file of one strip: EXIF bytes are a TIFF file without a picture, to which the tags of one and its levels are added.
+    """A TIFF file of one strip: EXIF bytes are a TIFF file without a picture; the tags of one and its levels are added.
 
     Levels are differences along the rows, deflated (TIFF 6.0, section 14, and Adobe's supplement of 2002).
     """

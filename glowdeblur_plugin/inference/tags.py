@@ -22,7 +22,8 @@ def kept_tags(tags: Image.Exif, file_format: str) -> bytes | None:
     Returns:
         bytes that start with `Exif`, or None where nothing is left.
     """
-    groups = {group: {tag: value for tag, value in tags.get_ifd(group).items() if tag != ExifTags.IFD.Interop} for group in GROUPS}
+    groups = {group: {tag: value for tag, value in tags.get_ifd(group).items() if tag != ExifTags.IFD.Interop}
+              for group in GROUPS}
     inner = groups[ExifTags.IFD.Exif]
     if tags.get(ORIENTATION, UPRIGHT) >= FIRST_TRANSPOSED_ORIENTATION:
         sizes = [inner.get(tag) for tag in SIZE_TAGS]

@@ -129,7 +129,8 @@ def test_cmyk_is_converted_and_told(tmp_path: Path) -> None:
 def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
     photograph = Photograph(picture=DEEP[..., :3] / np.float32(65535), grey=False, depth=16, alpha=DEEP[..., 3],
                             exif=tags(1), icc=PROFILE)
-    for suffix, lost in (('.jpg', ['alpha', '16 bit']), ('.webp', ['16 bit']), ('.bmp', ['EXIF', 'the colour profile', '16 bit'])):
+    expected = {'.jpg': ['alpha', '16 bit'], '.webp': ['16 bit'], '.bmp': ['EXIF', 'the colour profile', '16 bit']}
+    for suffix, lost in expected.items():
         told = write_photograph(tmp_path / f'out{suffix}', photograph, photograph.picture)
         assert told == tuple(f'{what} is lost, {suffix} has none' for what in lost)
         if suffix != '.jpg':

@@ -16,9 +16,8 @@ RULES = {
     'archs': {'diffusion'},
     'data': set(),
     'guidance': {'data', 'diffusion', 'archs'},
-    'inference': {'archs', 'diffusion', 'guidance', 'data', 'losses', 'metrics', 'models', 'resources', 'drawing', '__version__'},
     'report': {'data', 'drawing'},
-    'inference': {'archs', 'diffusion', 'models', 'option_file', 'register'},
+    'inference': {'archs', 'data', 'diffusion', 'models', 'option_file', 'register'},
     'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }
 OPTIONAL = {'transformers', 'peft', 'gradio', 'pyiqa', 'spandrel', 'spandrel_extra_arches'}

@@ -82,6 +82,8 @@ def _restore_all(inputs: list, restorer: 'Restorer', options: argparse.Namespace
     files = FileRestorer(restorer, options.seed, not options.no_report, options.out / 'strips' if options.strips else None,
                          progress)
     pictures = sum(not item.is_video for item in inputs)
+    if pictures:
+        progress('restored', 0, pictures)
     try:
         for item in inputs:
             rows.append(files.restore(item))

@@ -96,12 +96,12 @@ def _tiff(levels: np.ndarray, exif: bytes | None, icc: bytes | None) -> bytes:
     """
     height, width, channels = levels.shape
     tags = Image.Exif()
+    tags.endian = '<'
     if exif:
         tags.load(exif)
-    order = tags.endian or '<'
     differences = levels.copy()
     differences[:, 1:] -= levels[:, :-1]
-    strip = zlib.compress(differences.astype(differences.dtype.newbyteorder(order)).tobytes())
+    strip = zlib.compress(differences.astype(differences.dtype.newbyteorder(tags.endian)).tobytes())
     tags.update({256: width, 257: height, 258: (8 * levels.itemsize,) * channels, 259: DEFLATE,
                  262: RGB if channels > 2 else BLACK_IS_ZERO, 277: channels, 278: height, 279: len(strip), 284: 1,
                  317: HORIZONTAL_DIFFERENCES})

@@ -80,8 +80,10 @@ def test_16_bit_photographs_keep_every_level_and_their_metadata(tmp_path: Path, 
     assert write_photograph(path, dressed, plain.picture) == ()
 
     before, after, lost = rewritten(path)
-    by_others = tifffile.imread(path) if suffix == '.tif' else cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(by_others.reshape(HEIGHT, WIDTH, -1), levels if suffix == '.tif' else bgr)
+    write_photograph(source, plain, plain.picture)
+    for file in (path, source):
+        by_others = tifffile.imread(file) if suffix == '.tif' else cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(by_others.reshape(HEIGHT, WIDTH, -1), levels if suffix == '.tif' else bgr)
     np.testing.assert_array_equal(after.picture, before.picture)
     np.testing.assert_array_equal(np.round(after.picture * 65535)[..., 0], levels[..., 0])
     assert (after.grey, after.depth, after.icc, lost) == (mode == 'L', 16, PROFILE, ())

@@ -78,8 +78,8 @@ def test_damaged_files_are_named_and_the_rest_is_restored(shots: Path, weights: 
     assert rows['one.png']['verdict'] in told.out
 
     assert main(command) == 2
-    assert capsys.readouterr().err == (f'glowdeblur: --out: {out}/one.png and 1 more of 4 are already there; add --overwrite, or '
-                                       '--skip-existing to restore only what is missing, or give another folder\n')
+    assert capsys.readouterr().err == (f'glowdeblur: --out: {out}/deeper/two.tif and 1 more of 4 are already there; add '
+                                       '--overwrite, or --skip-existing to restore only what is missing, or give another folder\n')
     kept, again = out / 'deeper' / 'two.tif', out / 'one.png'
     kept.write_bytes(b'kept')
     again.unlink()

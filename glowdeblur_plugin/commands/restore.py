@@ -21,8 +21,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
     parser = commands.add_parser('restore', help='restore photographs, folders of them, or videos',
                                  description='Restore photographs (also those in folders) and videos with a trained network. '
-                                             'EXIF, colour profile, alpha, grey and 16 bit are kept. report.csv and a table say '
-                                             'how long the blur was before and after.')
+                                             'EXIF, colour profile, alpha, grey and 16 bit are kept. report.csv and a table '
+                                             'say how long the blur was before and after.')
     parser.add_argument('paths', type=path, nargs='+', metavar='PATH', help='pictures, videos and folders of them')
     parser.add_argument('--weights', type=path, required=True, metavar='FILE',
                         help='checkpoint of any network trained here, or an official one of NAFNet or Restormer')

@@ -63,9 +63,9 @@ def leave_existing(inputs: list[Input], overwrite: bool, skip: bool) -> list[Inp
     if overwrite or not existing:
         return inputs
     if not skip:
-        number = 'is already there' if len(existing) == 1 else f'and {len(existing) - 1} more of {len(inputs)} are already there'
-        raise UserError(f'--out: {existing[0].out} {number}; add --overwrite, or --skip-existing to restore only what is missing, or '
-                        'give another folder')
+        number = 'is' if len(existing) == 1 else f'and {len(existing) - 1} more of {len(inputs)} are'
+        raise UserError(f'--out: {existing[0].out} {number} already there; add --overwrite, or --skip-existing to restore only '
+                        'what is missing, or give another folder')
     return [item for item in inputs if item not in existing]
 
 

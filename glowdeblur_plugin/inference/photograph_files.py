@@ -1,4 +1,4 @@
-"""A restored photograph as the bytes of a file: by Pillow, which lacks 16-bit colours; those and their metadata go another way."""
+"""A restored photograph as the bytes of a file: by Pillow, but for 16-bit colours, which it lacks, and TIFF."""
 
 import io
 import struct

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from glowdeblur_plugin.data.decode import GREY_MODES, JPEG_FORMATS, ORIENTATION_TAG, decode_levels, depth_of, open_header
 from glowdeblur_plugin.errors import UserError

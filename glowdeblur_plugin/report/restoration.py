@@ -13,10 +13,10 @@ import numpy as np
 from glowdeblur_plugin.drawing import labelled_strip
 from glowdeblur_plugin.report.blur_estimate import estimate_blur
 
-# The estimate's median is below 2 pixels for most sharp photographs; a share of sure cells below 5 % is a corner of the picture.
-# Both, and what counts as a change, are our choice. Grain that a network lays over a blur passes for sharpness at the scale of
-# pixels and not at one where the blur is 4 pixels long, while the blur of photographs and of their sharp counterparts measures
-# alike at both.
+# The estimate's median is below 2 pixels for most sharp photographs; a share of sure cells below 5 % is a corner of one. Both,
+# and what counts as a change, are our choice. Grain that a network lays over a blur passes for sharpness at the scale of pixels
+# and not at one where the blur is 4 pixels long, while the blur of photographs and of their sharp counterparts measures alike
+# at both.
 SHARP_LENGTH = 2.0
 LEAST_SURE = 0.05
 UNCHANGED_PSNR = 40.0
@@ -33,8 +33,8 @@ class Change:
     """What became of a picture.
 
     Attributes:
-        before, after: typical length of the blur in pixels, see `blur_length`; after, the longer of those at the scale of pixels
-            and at one where the blur before is 4 pixels long.
+        before, after: typical length of the blur in pixels, see `blur_length`; after, the longer of those at the scale of
+            pixels and at one where the blur before is 4 pixels long.
         textured: whether the second is much longer than the first: the result is a blur under fine texture.
         psnr: between both pictures in dB, infinite where they are equal.
     """
@@ -79,8 +79,8 @@ def measure_change(picture: np.ndarray, restored: np.ndarray) -> Change:
 
 
 def blur_length(picture: np.ndarray, scale: float = 1.0) -> float | None:
-    """Median of the blur's length L = D + L_minor in pixels over the cells that are sure, see `estimate_blur`; None where these are
-    less than 5 % of the picture, or it is smaller than a cell.
+    """Median of the blur's length L = D + L_minor in pixels over the cells that are sure, see `estimate_blur`; None where these
+    are less than 5 % of the picture, or it is smaller than a cell.
 
     Args:
         picture: uint8 RGB (H, W, 3).

@@ -29,6 +29,12 @@ def film(path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def without_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No ffmpeg, wherever the tests run."""
+    monkeypatch.setenv('PATH', str(tmp_path))
+
+
 def frames(path: Path) -> tuple[list[np.ndarray], float]:
     capture, found = cv2.VideoCapture(str(path)), []
     while (frame := capture.read()[1]) is not None:
@@ -37,8 +43,7 @@ def frames(path: Path) -> tuple[list[np.ndarray], float]:
 
 
 @pytest.mark.parametrize('suffix', CODECS)
-def test_every_frame_is_restored_in_order_at_the_same_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    monkeypatch.setenv('PATH', str(tmp_path))
+def test_every_frame_is_restored_in_order_at_the_same_rate(tmp_path: Path, without_programs: None, suffix: str) -> None:
     told = []
     source, out = film(tmp_path / f'in{suffix}'), tmp_path / 'made' / f'out{suffix}'
     notes = restore_video(source, out, lambda picture: 1 - picture, lambda *numbers: told.append(numbers[1:]))

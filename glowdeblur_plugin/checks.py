@@ -218,7 +218,7 @@ def _check_train(opt: Section, schema: type | None) -> None:
         for key, ours in REPLACED_TRAIN_KEYS.items():
             if key in train:
                 raise UserError(f"train: '{key}' is not read by {opt['model_type']}; use {ours}")
-        read_section(schema, train, 'train')
+        read_section(schema, train, 'train').check_data(opt['datasets']['train'])
     else:
         train['total_iter'] = convert(train.get('total_iter'), Frequency, 'train:total_iter')
     for key, section in train.items():

@@ -8,7 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / 'glowdeblur_plugin'
 ANYONE = {'errors', 'files', 'options', 'host_options'}
-TOP = {'compat', 'checks', 'launch', 'cli', 'commands', 'benchmarks', 'train', 'test', 'register'}
+TOP = {'compat', 'checks', 'launch', 'cli', 'commands', 'benchmarks', 'train', 'test', 'register', 'mmengine_bridge',
+       'spandrel_bridge'}
 RULES = {
     'losses': set(),
     'metrics': set(),

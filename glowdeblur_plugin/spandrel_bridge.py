@@ -1,4 +1,4 @@
-"""Our weights in spandrel: NAFNet and Restormer it knows (Restormer with spandrel-extra-arches), PreReconstruction it learns."""
+"""Our weights in spandrel: it knows NAFNet, with spandrel-extra-arches Restormer, and learns PreReconstruction here."""
 
 import math
 from collections.abc import Mapping
@@ -22,8 +22,9 @@ def install() -> None:
 
         def load(self, state_dict: Mapping[str, Tensor]) -> ImageModelDescriptor[PreReconstruction]:
             network = PreReconstruction(**pre_reconstruction_sizes(state_dict))
-            return ImageModelDescriptor(network, state_dict, architecture=self, purpose='Restoration', tags=[f'{network.width}w'],
-                                        supports_half=False, supports_bfloat16=True, scale=1, input_channels=3, output_channels=3,
+            return ImageModelDescriptor(network, state_dict, architecture=self, purpose='Restoration',
+                                        tags=[f'{network.width}w'], supports_half=False, supports_bfloat16=True, scale=1,
+                                        input_channels=3, output_channels=3,
                                         size_requirements=SizeRequirements(multiple_of=network.size_multiple))
 
     MAIN_REGISTRY.add(ArchSupport.from_architecture(PreReconstructionArchitecture()), ignore_duplicates=True)

@@ -104,9 +104,11 @@ def test_drawn_seed_is_kept(runs: Runs, restoration_options: Options, tmp_path: 
     {'datasets__train__dataset_enlarge_ratio': 1.5},
     {'datasets__train__dataset_enlarge_ratio': 1.5, 'datasets__train__num_worker_per_gpu': 2,
      'datasets__train__persistent_workers': True},
-], ids=['fractional enlarge ratio', 'and persistent workers'])
+    {'train__progressive': {'iterations': [5, 3, 4], 'gt_sizes': [8, 12, 16], 'batch_sizes': [4, 2, 1]}},
+], ids=['fractional enlarge ratio', 'and persistent workers', 'progressive crops'])
 def test_resume_is_exact_with(runs: Runs, restoration_options: Options, tmp_path: Path, change: Options) -> None:
-    """Killed at iteration 7 of 12; the checkpoint, of iteration 4, lies within an epoch of three."""
+    """Killed at iteration 7 of 12; the checkpoint, of iteration 4, lies within an epoch of three, with progressive crops at the
+    end of one of two and within a stage."""
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     for root in (whole, killed):
         root.mkdir()

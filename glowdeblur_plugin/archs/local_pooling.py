@@ -10,10 +10,10 @@ WINDOW_RATIO = 1.5
 class LocalAveragePool(nn.AdaptiveAvgPool2d):
     """Test-time local converter (TLC; Chu et al., arXiv 2112.04491): what a global average pool is replaced by.
 
-    In training the mean over the whole map, (N, C, 1, 1). In eval mode, where a side is longer than `window`, the mean (N, C, H,
-    W) over the window around each position; positions near the border, around which none fits, have the value of the nearest
-    that does (as in NAFNet's `NAFNetLocal`). An even window reaches one position less towards the top and the left. Sums run in
-    float32 at least, one axis after the other, so that none is over more than a row of sums; the mean has the input's type.
+    In training the mean over the whole map, (N, C, 1, 1). In eval mode, where a side is longer than `window`, the mean (N, C,
+    H, W) over the window around each position; positions near the border, around which none fits, have the value of the nearest
+    one where it does (as in NAFNet's `NAFNetLocal`). An even window reaches one position less towards the top and the left. Sums
+    run in float32 at least, one axis after the other, so that none is over more than one axis; means have the input's type.
 
     Args:
         window: side of the window.

@@ -27,8 +27,8 @@ def NAFNet(width: Count, enc_blk_nums: list[Blocks], middle_blk_num: Blocks,  # 
         enc_blk_nums: blocks of each encoder level, from full resolution down.
         middle_blk_num: blocks at the lowest resolution.
         dec_blk_nums: blocks of each decoder level, back up; as many levels as in the encoder.
-        tlc: in eval mode, means over windows instead of the whole picture, see `LocalAveragePool`: for networks trained on crops,
-            as the authors' published figures for deblurring are made. Weights are the same either way.
+        tlc: in eval mode, means over windows instead of the whole picture, see `LocalAveragePool`: for networks trained on
+            crops, as the authors' figures for deblurring are made. Weights are the same either way.
         train_size: side of the training crops that `tlc` goes by, a multiple of `size_multiple`.
 
     Raises:

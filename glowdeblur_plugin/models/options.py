@@ -28,7 +28,7 @@ class OptimizerOptions:
 
 @dataclass(kw_only=True)
 class SchedulerOptions:
-    """`train:scheduler`: warm-up and constant rate as shares of all steps, then a cosine down to `final_lr_ratio` of the peak."""
+    """`train:scheduler`: warm-up and constant rate, shares of all steps, then a cosine down to `final_lr_ratio` of the peak."""
 
     type: Literal['CosineWithWarmup'] = 'CosineWithWarmup'
     warmup_share: Annotated[float, Between(0, 1)] = 0.0
@@ -37,8 +37,8 @@ class SchedulerOptions:
 
     def __post_init__(self) -> None:
         if self.warmup_share + self.constant_share > 1:
-            raise UserError(f'train:scheduler: warmup_share {self.warmup_share:g} and constant_share {self.constant_share:g} are '
-                            'more than 1 together, the whole run')
+            raise UserError(f'train:scheduler: warmup_share {self.warmup_share:g} and constant_share {self.constant_share:g} '
+                            'are more than 1 together, the whole run')
 
 
 @dataclass(kw_only=True)

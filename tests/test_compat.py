@@ -19,8 +19,8 @@ import yaml
 from basicsr.data.data_sampler import EnlargedSampler
 from toy_run import Options
 
-from glowdeblur_plugin import checks
-from glowdeblur_plugin.compat import distributed, loaders, option_file, resume
+from glowdeblur_plugin import checks, option_file
+from glowdeblur_plugin.compat import distributed, loaders, resume
 from glowdeblur_plugin.compat.aliases import ALIASES, AliasFinder, BasicSRFinder
 from glowdeblur_plugin.compat.options import resolve_paths, set_gpus
 from glowdeblur_plugin.compat.sampler import DrawSampler

@@ -15,7 +15,7 @@ def read_options(file: str, changes: list[str], training: bool | None = None) ->
     """
     from glowdeblur_plugin import compat
     from glowdeblur_plugin.checks import check_options
-    from glowdeblur_plugin.compat.option_file import apply_changes, read_option_file
+    from glowdeblur_plugin.option_file import apply_changes, read_option_file
     from glowdeblur_plugin.register import register
 
     compat.install()

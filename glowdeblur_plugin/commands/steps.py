@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _require_own_names(files: list[str]) -> None:
     """Refuse files of one `name`, whose rows nobody could tell apart."""
-    from glowdeblur_plugin.compat.option_file import read_option_file
+    from glowdeblur_plugin.option_file import read_option_file
 
     named: dict[str, str] = {}
     for file in files:

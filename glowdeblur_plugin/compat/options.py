@@ -14,7 +14,7 @@ from basicsr.utils import options as stock
 
 from glowdeblur_plugin import checks
 from glowdeblur_plugin.compat import allocator, distributed
-from glowdeblur_plugin.compat.option_file import apply_changes, read_option_file
+from glowdeblur_plugin.option_file import apply_changes, read_option_file
 from glowdeblur_plugin.compat.resume import require_pretrained
 from glowdeblur_plugin.errors import UserError
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 from basicsr.utils.registry import MODEL_REGISTRY
-from torch import Tensor
+from torch import Tensor, nn
 
 from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.models.deblur_model import DeblurModel, check_crops
 from glowdeblur_plugin.models.options import DeblurTrainOptions
 from glowdeblur_plugin.models.progressive import ProgressiveCrops, ProgressiveOptions
+from glowdeblur_plugin.models.tile_choice import TileChoice, TileSettings
 from glowdeblur_plugin.models.validation import PictureResult
 
 LOSS_NAMES = {'pixel_opt': 'l_pix', 'frequency_opt': 'l_frequency'}
@@ -51,6 +52,11 @@ class RestorationModel(DeblurModel):
     """
 
     Options = RestorationTrainOptions
+    ValOptions = TileSettings
+
+    def __init__(self, opt: dict[str, Any]) -> None:
+        super().__init__(opt)
+        self.tiles = TileChoice(self.val_options, self.bare_net)
 
     def init_training_settings(self) -> None:
         """Build the losses `train:pixel_opt` and `train:frequency_opt` beside what all models need.
@@ -78,6 +84,12 @@ class RestorationModel(DeblurModel):
 
     def evaluate_picture(self, batch: dict[str, Any], index: int, generator: torch.Generator) -> PictureResult:
         """The restored picture, which does not depend on random numbers."""
-        net, lq = self.evaluation_network(), batch['lq']
-        restored = net(pad_to_multiple(lq, getattr(net, 'size_multiple', 1)))
-        return {'restored': restored[..., :lq.shape[-2], :lq.shape[-1]].float().clamp(0, 1)}
+        return {'restored': map_picture(self.evaluation_network(), batch['lq'], self.tiles)}
+
+
+def map_picture(net: nn.Module, lq: Tensor, tiles: TileChoice) -> Tensor:
+    """The restored picture (1, 3, H, W) float32 in [0, 1] of a picture (1, 3, H, W) in [0, 1], any size, by a network in eval mode
+    that maps pictures to pictures: mirrored up to the network's multiple, restored whole or in tiles, and cut back."""
+    height, width = lq.shape[-2:]
+    padded = pad_to_multiple(lq, getattr(net, 'size_multiple', 1))
+    return tiles.fit(net, height, width)(padded)[..., :height, :width].float().clamp(0, 1)

@@ -1,0 +1,1 @@
+"""Restoring pictures with any of our networks: weights in, pictures out."""

@@ -1,0 +1,145 @@
+"""One trained network that restores pictures, whatever its kind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
+from glowdeblur_plugin.archs.padding import pad_to_multiple
+from glowdeblur_plugin.diffusion.pretrained import file_reference
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.host_options import VAL_KEYS
+from glowdeblur_plugin.inference.network_of_weights import AVERAGE, FoundNetwork, build_trained, find_network
+from glowdeblur_plugin.models.glowdeblur_evaluation import evaluate, through_codec
+from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurValOptions
+from glowdeblur_plugin.models.restoration_model import map_picture
+from glowdeblur_plugin.models.tile_choice import TileChoice, TileSettings
+from glowdeblur_plugin.options import read_section
+
+PrecisionName = Literal['fp32', 'bf16', 'fp16']
+DTYPES = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+
+class Restorer:
+    """Restores pictures with a network and its weights, each alike whatever came before it.
+
+    Args:
+        network: in eval mode; goes to `device`.
+        device: where it runs.
+        precision: `fp32`; `bf16` and `fp16` run the layers that allow it in half precision, GLOWDeblur in bf16 with its weights
+            halved too. `fp16` is for CUDA and for networks that map pictures to pictures.
+        settings: tiles and, for GLOWDeblur, steps, solver, colour and guidance.
+        weights_sha256: SHA-256 of the file of weights.
+
+    Attributes:
+        name: of the network's class.
+        samples: whether what it gives depends on the seed.
+
+    Raises:
+        UserError: `fp16` where it does not run, or tiles that the network does not take.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device, precision: PrecisionName, settings: TileSettings,
+                 weights_sha256: str) -> None:
+        self.samples = isinstance(network, GLOWDeblur)
+        if precision == 'fp16' and (device.type != 'cuda' or self.samples):
+            raise UserError(f'precision: fp16 is for networks such as NAFNet on CUDA, found {type(network).__name__} on '
+                            f'{device.type}; use bf16 or fp32')
+        self.network, self.name, self.device = network.to(device), type(network).__name__, device
+        self.precision, self.settings, self.weights_sha256 = precision, settings, weights_sha256
+        if self.samples and precision == 'bf16':
+            network.use_bf16_weights()
+        self._tiles = TileChoice(settings, network, prefix='')
+
+    @classmethod
+    def from_weights(cls,
+                     weights: Path,
+                     option_file: Path | None = None,
+                     device: str = 'auto',
+                     precision: PrecisionName | None = None,
+                     tile: Literal['auto', 'none'] | int | None = None,
+                     tile_overlap: int | None = None,
+                     tlc: bool | None = None,
+                     param_key: str = AVERAGE,
+                     **sampling: Any) -> 'Restorer':
+        """The network that the weights belong to, see `find_network`; what is None is as in the option file's `val`, or the
+        default.
+
+        Args:
+            weights: a file of ours (.pth, .safetensors), or of NAFNet's or Restormer's authors.
+            option_file: a training or test file with the network's section.
+            device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`.
+            precision, tile, tile_overlap: see the class and `TileSettings`.
+            tlc: NAFNet's pooling by local windows at test time, see `NAFNet`.
+            param_key: entry of the file; the moving average where there is one.
+            sampling: keys of `RestorationSettings` for GLOWDeblur: steps, solver, guidance, colour.
+
+        Raises:
+            UserError: files that are missing, damaged or do not fit together; a device that is not there; or settings that the
+                network does not have.
+        """
+        found = find_network(weights, option_file, param_key)
+        place = _device(device)
+        network = build_trained(found, weights, param_key, **({} if tlc is None else {'tlc': tlc}))
+        tiling = {key: value for key, value in (('tile', tile), ('tile_overlap', tile_overlap)) if value is not None}
+        settings, own = _settings(network, found, {**tiling, **sampling})
+        return cls(network, place, precision or own, settings, file_reference(weights).sha256)
+
+    def restore(self, picture: np.ndarray, seed: int = 0) -> np.ndarray:
+        """The restored picture, float32 RGB (H, W, 3) in [0, 1], of a picture of the same kind.
+
+        Args:
+            seed: of the noise that GLOWDeblur samples from.
+        """
+        return self.restore_with(picture, torch.Generator().manual_seed(seed))
+
+    def restore_with(self, picture: np.ndarray, generator: torch.Generator) -> np.ndarray:
+        """As `restore`, with a generator on the CPU in place of a seed; it is left as it is."""
+        return self._run(picture, lambda lq: self._restored(lq, generator))
+
+    def through_codec(self, picture: np.ndarray) -> np.ndarray | None:
+        """The picture encoded and decoded by the network's codec, which bounds what it can give; None where it has none."""
+        return self._run(picture, self._coded) if self.samples else None
+
+    def _run(self, picture: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
+        lq = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None])).to(self.device)
+        dtype = DTYPES[self.precision]
+        with torch.inference_mode(), torch.autocast(self.device.type, dtype, enabled=dtype is not None):
+            result = function(lq)
+        return np.ascontiguousarray(result[0].permute(1, 2, 0).cpu().numpy())
+
+    def _restored(self, lq: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.samples:
+            return map_picture(self.network, lq, self._tiles)
+        net = self._tiles.fit(self.network, *lq.shape[-2:])
+        results = evaluate(net, {'lq': lq}, generator, self.settings, full=False)
+        return results.get('restored_colour', results['restored'])
+
+    def _coded(self, picture: Tensor) -> Tensor:
+        height, width = picture.shape[-2:]
+        net = self._tiles.fit(self.network, height, width)
+        return through_codec(net, pad_to_multiple(picture, net.size_multiple))[..., :height, :width].float().clamp(0, 1)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if name == 'auto' else name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"device: '{name}' cannot be used ({str(error).splitlines()[0]}); use auto, cpu or cuda") from error
+    return device
+
+
+def _settings(network: nn.Module, found: FoundNetwork, given: dict[str, Any]) -> tuple[TileSettings, PrecisionName]:
+    """The settings, and the precision of the option file."""
+    if isinstance(network, GLOWDeblur):
+        known = {key: value for key, value in found.val.items() if key != 'oracle_guidance'}
+        options = read_section(GLOWDeblurValOptions, {**known, **given}, 'val', VAL_KEYS)
+        return options, options.precision
+    for key in given.keys() - {'tile', 'tile_overlap'}:
+        raise UserError(f'{key}: is for networks that sample, and {type(network).__name__} gives one picture; leave it out')
+    return read_section(TileSettings, {**found.val, **given}, 'val', VAL_KEYS), 'fp32'

@@ -11,7 +11,7 @@ ANYONE = {'errors', 'files', 'options', 'host_options'}
 TOP = {'compat', 'checks', 'launch', 'cli', 'commands', 'benchmarks', 'train', 'test', 'register'}
 RULES = {
     'losses': set(),
-    'metrics': set(),
+    'metrics': {'losses'},
     'diffusion': set(),
     'archs': {'diffusion'},
     'data': set(),

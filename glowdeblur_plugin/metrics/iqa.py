@@ -6,8 +6,9 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
 from typing import Any
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from glowdeblur_plugin.metrics.measure import MetricUnavailable, PictureFailed
 from glowdeblur_plugin.metrics.weights import require_weights
 
 FEWEST_FOR_FID = 2048
-REFUSED = (OSError, URLError, RuntimeError, ValueError, KeyError, ImportError)
+REFUSED = (OSError, RuntimeError, ValueError, KeyError, ImportError, EOFError, UnpicklingError)
 
 
 class Quality:
@@ -78,25 +79,35 @@ class FrechetDistance:
 
 
 def load_quality(name: str, device: torch.device, download: bool) -> Any:
-    """pyiqa's metric `name`.
+    """pyiqa's metric `name`, whose weights are looked for before it is made.
 
     Raises:
         MetricUnavailable: pyiqa, a package it needs or its weights are missing.
     """
-    try:
-        with _quiet():
-            import pyiqa
-    except ImportError as error:
-        raise MetricUnavailable(f'{name}: needs pyiqa ({error}); pip install "glowdeblur_plugin[iqa]", which brings '
-                                "opencv-python-headless beside opencv-python and is under the PolyForm Noncommercial "
-                                'License') from error
+    pyiqa = require_pyiqa(name)
     if not download:
         require_weights(name)
     try:
         with _quiet():
             return pyiqa.create_metric(name, device=device)
     except REFUSED as error:
+        require_weights(name)
         raise MetricUnavailable(f'{name}: pyiqa cannot make it here: {_line(error)}') from error
+
+
+def require_pyiqa(name: str) -> ModuleType:
+    """The package pyiqa.
+
+    Raises:
+        MetricUnavailable: it is not installed; starts with `name` and names the extra.
+    """
+    try:
+        with _quiet():
+            import pyiqa
+    except ImportError as error:
+        raise MetricUnavailable(f'{name}: needs pyiqa ({error}); pip install "glowdeblur_plugin[iqa]", which brings '
+                                'opencv-python-headless beside opencv-python and is under the PolyForm Noncommercial License') from error
+    return pyiqa
 
 
 @contextlib.contextmanager
@@ -108,4 +119,4 @@ def _quiet() -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    return ' '.join(str(error).split()) or type(error).__name__
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'

@@ -1,9 +1,10 @@
 """The metrics of the catalogue in BasicSR's registry, for `val:metrics` of option files."""
 
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from glowdeblur_plugin.metrics.catalogue import open_metric
@@ -30,19 +31,26 @@ def calculate_ssim_protocol(img: np.ndarray, img2: np.ndarray, window: Literal['
 
 
 @METRIC_REGISTRY.register()
-def calculate_perceptual_distance(img: np.ndarray, img2: np.ndarray, metric: Literal['lpips', 'dists', 'dinov2', 'clip'],
-                                  crop_border: Border = 0, device: str = 'cpu', **settings: Any) -> float:
-    """A metric of features, of uint8 BGR pictures (H, W, 3); `settings` and errors as of `open_metric`. Of dinov2 and clip, which
-    are similarities, more is better."""
-    return _compared(opened(metric, 'rgb-u8', crop_border, device, **settings), img, img2)
+def calculate_perceptual_distance(img: np.ndarray, img2: np.ndarray, metric: Literal['lpips', 'dists'], crop_border: Border = 0,
+                                  device: str = 'cpu', download: bool = False) -> float:
+    """A learned distance of uint8 BGR pictures (H, W, 3); less is better. Arguments and errors as of `open_metric`."""
+    return _compared(opened(metric, 'rgb-u8', crop_border, torch.device(device), download=download), img, img2)
+
+
+@METRIC_REGISTRY.register()
+def calculate_semantic_similarity(img: np.ndarray, img2: np.ndarray, metric: Literal['dinov2', 'clip'], model: str | None = None,
+                                  crop_border: Border = 0, device: str = 'cpu', download: bool = False) -> float:
+    """Cosine of features of uint8 BGR pictures (H, W, 3). Arguments and errors as of `open_metric`."""
+    return _compared(opened(metric, 'rgb-u8', crop_border, torch.device(device), model=model, download=download), img, img2)
 
 
 @METRIC_REGISTRY.register()
 def calculate_blind_quality(img: np.ndarray,
                             metric: Literal['niqe', 'ilniqe', 'brisque', 'pi', 'nrqm', 'musiq', 'maniqa', 'clipiqa', 'liqe'],
-                            crop_border: Border = 0, device: str = 'cpu', **settings: Any) -> float:
-    """A metric that needs no sharp picture, of a uint8 BGR picture (H, W, 3); `settings` and errors as of `open_metric`."""
-    return opened(metric, 'rgb-u8', crop_border, device, **settings)(_floats(img))
+                            crop_border: Border = 0, device: str = 'cpu', download: bool = False) -> float:
+    """A metric that needs no sharp picture, of a uint8 BGR picture (H, W, 3). Arguments and errors as of `open_metric`."""
+    settings = {} if metric == 'niqe' else {'download': download}
+    return opened(metric, 'rgb-u8', crop_border, torch.device(device), **settings)(_floats(img))
 
 
 def _compared(metric: Metric, restored: np.ndarray, sharp: np.ndarray) -> float:

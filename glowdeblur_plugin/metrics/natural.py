@@ -1,5 +1,7 @@
 """NIQE without further packages: BasicSR carries its parameters."""
 
+import warnings
+
 import numpy as np
 from basicsr.metrics.niqe import calculate_niqe
 
@@ -20,7 +22,8 @@ def niqe(restored: np.ndarray) -> float:
     if (height // BLOCK) * (width // BLOCK) < 2:
         raise PictureFailed(f'niqe: needs two blocks of {BLOCK}x{BLOCK} pixels, found {width}x{height}')
     try:
-        with np.errstate(all='ignore'):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', RuntimeWarning)
             return calculate_niqe(restored[..., ::-1] * 255, crop_border=0)
     except np.linalg.LinAlgError:
         raise PictureFailed('niqe: the picture has too little texture') from None

@@ -6,7 +6,6 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +16,6 @@ from glowdeblur_plugin.metrics.measure import MetricUnavailable, PictureFailed
 from glowdeblur_plugin.metrics.weights import require_weights
 
 FEWEST_FOR_FID = 2048
-REFUSED = (OSError, RuntimeError, ValueError, KeyError, ImportError, EOFError, UnpicklingError)
 
 
 class Quality:
@@ -90,7 +88,7 @@ def load_quality(name: str, device: torch.device, download: bool) -> Any:
     try:
         with _quiet():
             return pyiqa.create_metric(name, device=device)
-    except REFUSED as error:
+    except Exception as error:  # each metric reads its files with another library, and none says how it fails
         require_weights(name)
         raise MetricUnavailable(f'{name}: pyiqa cannot make it here: {_line(error)}') from error
 

@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     import torch
 
 BROKEN, GIB = 1, 2**30
-CORE_METRICS = ('psnr', 'ssim-2d', 'ssim-3d', 'niqe', 'reblur')
+CORE_METRICS = ('psnr', 'ssim-2d', 'ssim-3d', 'niqe', 'reblur', 'reblur-gain')
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
     parser = commands.add_parser('doctor', help='what works on this machine, and why the rest does not',
-                                 description='Try every metric, network and optional library on something small, and say of those '
-                                             'that do not work what is missing. Nothing is fetched. Exit status 1 when something '
-                                             'is broken that needs no extra.')
+                                 description='Try every metric, network and optional library on something small, and say of '
+                                             'those that do not work what is missing. Nothing is fetched. Exit status 1 when '
+                                             'something is broken that needs no extra.')
     parser.add_argument('--metrics', action='store_true', help='metrics alone')
     parser.set_defaults(run=_run)
 
@@ -44,8 +44,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _rows(metrics_alone: bool) -> list[tuple[str, str, bool, str, bool]]:
-    """Kind, name, whether it works, the reason or a remark, and whether it must work, of all that is tried; each is printed when
-    it is known."""
+    """Kind, name, whether it works, the reason or a remark, and whether it must work, of all that is tried; each is printed
+    when it is known."""
     import torch
 
     from glowdeblur_plugin.commands.installation import describe, trials

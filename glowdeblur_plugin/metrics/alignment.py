@@ -18,8 +18,8 @@ REMEMBERED = 2
 
 
 class Aligned(NamedTuple):
-    """`restored` and `sharp`, float32 (H, W, 3), zero outside of `mask`, float32 (H, W, 3) of 0 and 1: where the restored picture
-    has light after the warp."""
+    """`restored` and `sharp`, float32 (H, W, 3), zero outside of `mask`, float32 (H, W, 3) of 0 and 1: where the restored
+    picture has light after the warp."""
 
     restored: np.ndarray
     sharp: np.ndarray
@@ -29,11 +29,11 @@ class Aligned(NamedTuple):
 def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
     """Fit the restored picture to the sharp one: a gain, then a homography, by which it is warped with cubic interpolation.
 
-    The gain is the least-squares one of the pictures as they come. Since that is before the alignment, it is biased towards dark,
-    and even a perfect restoration that lies elsewhere does not reach its own score; so it is in the published figures. The
-    homography maximises the correlation (ECC, Evangelidis and Psarakis, TPAMI 2008) of the grey pictures smoothed with a window of
-    5, in 100 iterations without a stop before. Published figures were made with OpenCV 4.2, which rounds where a pixel comes from
-    to 1/32; versions from 5 on do not.
+    The gain is the least-squares one of the pictures as they come. Since that is before the alignment, it is biased towards
+    dark, and even a perfect restoration that lies elsewhere does not reach its own score; so it is in the published figures.
+    The homography maximises the correlation (ECC, Evangelidis and Psarakis, TPAMI 2008) of the grey pictures smoothed with a
+    window of 5, in 100 iterations without a stop before. Published figures were made with OpenCV 4.2, which rounds where a
+    pixel comes from to 1/32; versions from 5 on do not.
 
     Args:
         restored, sharp: (H, W, 3) in [0, 1].
@@ -94,8 +94,8 @@ def masked_psnr(pair: Aligned) -> float:
 
 
 def masked_ssim(pair: Aligned) -> float:
-    """SSIM of each channel, as in `fidelity.ssim_2d`, averaged within the mask over the windows inside the picture; windows at the
-    mask's rim see the black outside of it.
+    """SSIM of each channel, as in `fidelity.ssim_2d`, averaged within the mask over the windows inside the picture; windows at
+    the mask's rim see the black outside of it.
 
     Raises:
         PictureFailed: a side below 11 pixels, or a mask that lies at the picture's border alone.

@@ -27,9 +27,9 @@ def availability(device: torch.device) -> list[Availability]:
 
 
 def _tried(device: torch.device) -> Iterator[Availability]:
-    sharp, restored = _pictures()
+    sharp, restored = trial_pictures()
     for name, info in METRICS.items():
-        settings: dict[str, Any] = {'motion': _no_motion} if name == 'reblur' else {}
+        settings: dict[str, Any] = {'motion': _no_motion} if 'blurry' in info.needs else {}
         for protocol in protocols_of(name) if name in ('psnr', 'ssim-2d', 'ssim-3d') else ('rgb-u8', ):
             label = name if protocol == 'rgb-u8' else f'{name} ({protocol})'
             try:
@@ -42,8 +42,8 @@ def _tried(device: torch.device) -> Iterator[Availability]:
                 yield Availability('metric', label, True, '')
 
 
-def _pictures() -> tuple[np.ndarray, np.ndarray]:
-    """A picture of smooth texture and the same with noise, float32 RGB."""
+def trial_pictures() -> tuple[np.ndarray, np.ndarray]:
+    """A made picture of 224x224 pixels and the same with noise, float32 RGB in [0, 1]."""
     generator = np.random.default_rng(0)
     texture = np.cumsum(np.cumsum(generator.normal(size=(SIDE, SIDE, 3)), axis=0), axis=1)
     texture = (texture - texture.min()) / np.ptp(texture)

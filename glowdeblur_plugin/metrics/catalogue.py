@@ -44,6 +44,7 @@ METRICS = {info.name: info for info in (
     _info('dinov2', 'DINOv2', 'higher', 4, 'cosine of class tokens, Oquab et al., TMLR 2024', 'sharp'),
     _info('clip', 'CLIP-I', 'higher', 4, 'cosine of image embeddings, Radford et al., ICML 2021', 'sharp'),
     _info('reblur', 'Re-blur PSNR', 'higher', 2, 'our choice, see motion_fidelity.py', 'blurry'),
+    _info('reblur-gain', 'Re-blur gain', 'higher', 2, 'our choice, see motion_fidelity.py', 'blurry'),
 )}
 ALIGNED, LUMA = ('psnr', 'ssim-2d'), ('psnr', 'ssim-2d')
 MODELS = {'dinov2': 'facebook/dinov2-base', 'clip': 'openai/clip-vit-base-patch32'}
@@ -65,8 +66,8 @@ def open_metric(name: str, protocol: str = 'rgb-u8', crop_border: int = 0, devic
         protocol: a key of `PROTOCOLS`.
         crop_border: pixels left out at each side before all else.
         device: for metrics with networks and for `reblur`; the CPU by default.
-        settings: `download` (of metrics with weights: let them fetch what is missing), `model` (of dinov2 and clip: folder or hub
-            id), `motion`, `response` and `rim` (of reblur, see `MotionFidelity`).
+        settings: `download` (of metrics with weights: let them fetch what is missing), `model` (of dinov2 and clip: folder or
+            hub id), `motion`, `response` and `rim` (of reblur and reblur-gain, see `MotionFidelity`).
 
     Raises:
         MetricUnavailable: a package or weights are missing; which, and where they belong.
@@ -128,8 +129,8 @@ def _similarity(name: str, protocol: Protocol, device: torch.device, *, model: s
 def _reblur(name: str, protocol: Protocol, device: torch.device, *, motion: Motion | None = None, response: Response = 'srgb',
             rim: Annotated[int, Between(0)] = 16) -> Score:
     if motion is None:
-        raise UserError('reblur: needs the setting motion, which tells the blur tensor of a blurry picture')
-    return MotionFidelity(protocol, motion, response, rim, device)
+        raise UserError(f'{name}: needs the setting motion, which tells the blur tensor of a blurry picture')
+    return MotionFidelity(protocol, motion, response, rim, device, relative=name == 'reblur-gain')
 
 
 MAKERS: dict[str, Callable[..., Any]] = {
@@ -141,4 +142,5 @@ MAKERS: dict[str, Callable[..., Any]] = {
     'dinov2': _similarity,
     'clip': _similarity,
     'reblur': _reblur,
+    'reblur-gain': _reblur,
 }

@@ -22,8 +22,8 @@ def psnr_of_error(error: float) -> float:
 
 
 def ssim_2d(restored: np.ndarray, sharp: np.ndarray) -> float:
-    """SSIM (Wang et al., TIP 2004) of each channel with a Gaussian window of 11x11, deviation 1.5, averaged over the windows that
-    lie inside the picture and over the channels, as BasicSR has it.
+    """SSIM (Wang et al., TIP 2004) of each channel with a Gaussian window of 11x11, deviation 1.5, averaged over the windows
+    that lie inside the picture and over the channels, as BasicSR has it.
 
     Args:
         restored, sharp: float64 (H, W, C) in [0, 1].

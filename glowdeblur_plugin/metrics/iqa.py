@@ -104,7 +104,8 @@ def require_pyiqa(name: str) -> ModuleType:
             import pyiqa
     except ImportError as error:
         raise MetricUnavailable(f'{name}: needs pyiqa ({error}); pip install "glowdeblur_plugin[iqa]", which brings '
-                                'opencv-python-headless beside opencv-python and is under the PolyForm Noncommercial License') from error
+                                'opencv-python-headless beside opencv-python and is under the PolyForm Noncommercial '
+                                'License') from error
     return pyiqa
 
 

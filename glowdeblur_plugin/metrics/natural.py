@@ -11,8 +11,8 @@ BLOCK = 96
 
 
 def niqe(restored: np.ndarray) -> float:
-    """NIQE (Mittal et al., SPL 2013) of a picture, RGB float64 (H, W, 3) in [0, 1], on its luma, as BasicSR has it. It needs two
-    blocks of 96x96 pixels to have a covariance, and prefers some outputs to sharp photographs: never quote it alone.
+    """NIQE (Mittal et al., SPL 2013) of a picture, RGB float64 (H, W, 3) in [0, 1], on its luma, as BasicSR has it. It needs
+    two blocks of 96x96 pixels to have a covariance, and prefers some outputs to sharp photographs: never quote it alone.
 
     Raises:
         PictureFailed: too small, or without any texture.

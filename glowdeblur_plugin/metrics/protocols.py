@@ -31,8 +31,8 @@ class Protocol:
     clipped: bool = False
 
     def prepare(self, picture: np.ndarray) -> np.ndarray:
-        """The picture, RGB (H, W, 3), clamped to [0, 1] and rounded, in float64; of luma (H, W, 1), not rounded once more, as in
-        BasicSR."""
+        """The picture, RGB (H, W, 3), clamped to [0, 1] and rounded, in float64; of luma (H, W, 1), not rounded once more, as
+        in BasicSR."""
         values = np.clip(picture.astype(np.float64), 0, 1)
         if self.levels is not None:
             values = np.rint(values * self.levels) / self.levels

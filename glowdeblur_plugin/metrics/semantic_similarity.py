@@ -12,8 +12,8 @@ REFUSED = (OSError, ValueError, RuntimeError, KeyError, ImportError)
 
 class FeatureSimilarity:
     """Cosine of the pooled features of the restored and the sharp picture: DINOv2's class token, CLIP's image embedding (the
-    measures DINO and CLIP-I of Ruiz et al., CVPR 2023). The model's own processor scales and crops the pictures, so neither sees
-    fine detail nor, of a wide picture, the sides.
+    measures DINO and CLIP-I of Ruiz et al., CVPR 2023). The model's own processor scales and crops the pictures, so neither
+    sees fine detail nor, of a wide picture, the sides.
 
     Args:
         name: of the metric; starts errors.
@@ -54,8 +54,8 @@ def _load(name: str, model: str, download: bool) -> tuple[Any, Any]:
         network, info = AutoModel.from_pretrained(model, local_files_only=not download, use_safetensors=True,
                                                   output_loading_info=True)
     except REFUSED as error:
-        raise MetricUnavailable(f"{name}: no model in '{model}' on this machine: set model: to the folder of one, get it with "
-                                f'`hf download {model}`, or set download: true ({" ".join(str(error).split())[:120]})') from error
+        raise MetricUnavailable(f"{name}: no model in '{model}' on this machine ({' '.join(str(error).split())[:120]}); set "
+                                f'model: to the folder of one, get it with `hf download {model}`, or set download: true') from error
     if info['missing_keys']:
         raise MetricUnavailable(f"{name}: the weights in '{model}' are not those of its config: {len(info['missing_keys'])} "
                                 f'missing, such as {sorted(info["missing_keys"])[0]}')

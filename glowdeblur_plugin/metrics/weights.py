@@ -35,8 +35,8 @@ def require_weights(name: str) -> None:
     """
     missing = list(_missing(name))
     if missing:
-        raise MetricUnavailable(f'{name}: weights are missing: put {" and ".join(missing)}; or set download: true where there is a '
-                                'network')
+        raise MetricUnavailable(f'{name}: weights are missing: put {" and ".join(missing)}; or set download: true, which needs '
+                                'a network')
 
 
 def _missing(name: str) -> Iterator[str]:

@@ -71,8 +71,8 @@ def picture_metrics(restored: Tensor, sharp: Tensor | None, metrics: Mapping[str
         images['img2'] = tensor2img(sharp)
     values = {}
     for name, section in metrics.items():
-        needs = inspect.signature(METRIC_REGISTRY.get(section['type'])).parameters
-        if sharp is None and 'img2' in needs:
+        truth = inspect.signature(METRIC_REGISTRY.get(section['type'])).parameters.get('img2')
+        if sharp is None and truth is not None and truth.default is truth.empty:
             raise UserError(f"val:metrics:{name}: {section['type']} compares with a sharp picture, and '{path}' has none; "
                             'remove the metric')
         try:

@@ -13,8 +13,8 @@ from glowdeblur_plugin.metrics.protocols import PROTOCOLS
 
 
 @pytest.mark.parametrize('arguments, message', [
-    (('ssim', ), "metrics: 'ssim' could be two things that differ by .07 on one picture: write ssim-2d (each channel by itself, "
-                 "BasicSR's) or ssim-3d (the window goes over the colours too, MATLAB's and NAFNet's)"),
+    (('ssim', ), "metrics: 'ssim' could be two things that differ by .07 on one picture: write ssim-2d (each channel by "
+                 "itself, BasicSR's) or ssim-3d (the window goes over the colours too, MATLAB's and NAFNet's)"),
     (('psrn', ), "metrics: unknown key 'psrn'; did you mean 'psnr'?"),
     (('psnr', 'rgb_u8'), "protocol: unknown key 'rgb_u8'; did you mean 'rgb-u8'?"),
     (('ssim-3d', 'rsblur'), 'ssim-3d: does not exist under the protocol rsblur; it does under rgb-u8, rgb-u16, rgb-float'),

@@ -32,6 +32,18 @@ def test_the_nearer_to_the_sharp_picture_the_better(samples: list[Sample]) -> No
         assert score(np.roll(sharp, 6, axis=1), blurry=blurry) < scores[-1] - 10
 
 
+def test_along_a_motion_that_is_too_short_the_gain_still_tells_sharp_from_blurry(samples: list[Sample]) -> None:
+    """Where the plain score prefers the blurry picture, as it does along estimates."""
+    for sample in samples:
+        sharp, blurry, short = floats(sample.gt), floats(sample.lq), {'motion': lambda picture: 0.6 * sample.motion}
+        plain, gain = open_metric('reblur', **short), open_metric('reblur-gain', **short)
+        assert plain(blurry, blurry=blurry) > plain(sharp, blurry=blurry)
+        gains = [gain(share * sharp + (1 - share) * blurry, blurry=blurry) for share in (0.1, 0.4, 1)]
+        assert gains == sorted(gains) and gains[0] < 0 < gains[-1] - 4
+        with pytest.raises(PictureFailed, match='^reblur-gain: the restored picture is the blurry one'):
+            gain(blurry, blurry=blurry)
+
+
 def test_a_wrong_motion_costs_the_sharp_picture(samples: list[Sample]) -> None:
     for sample in samples:
         sharp, blurry, seen = floats(sample.gt), floats(sample.lq), []

@@ -1,14 +1,12 @@
 """The metrics in option files: the adapter's figures, and what is told before and during a run."""
 
 import copy
-import logging
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from basicsr.metrics import calculate_metric
+from basicsr.utils import get_root_logger
 from photographs import degraded, sharp
 
 from glowdeblur_plugin.checks import check_options
@@ -24,8 +22,8 @@ SECTIONS = {
     'matlab': {'type': 'calculate_ssim_protocol', 'window': '3d', 'crop_border': 3},
     'niqe': {'type': 'calculate_blind_quality', 'metric': 'niqe', 'better': 'lower'},
 }
-ADAPTED = {'plain': ('psnr', ), 'luma': ('psnr', 'y', 6), 'aligned': ('psnr', 'realblur-aligned'), 'ssim': ('ssim-2d', 'rsblur'),
-           'matlab': ('ssim-3d', 'rgb-u8', 3), 'niqe': ('niqe', )}
+ADAPTED = {'plain': ('psnr', ), 'luma': ('psnr', 'y', 6), 'aligned': ('psnr', 'realblur-aligned'),
+           'ssim': ('ssim-2d', 'rsblur'), 'matlab': ('ssim-3d', 'rgb-u8', 3), 'niqe': ('niqe', )}
 
 
 def tensor(picture: np.ndarray) -> torch.Tensor:
@@ -37,8 +35,9 @@ def test_an_option_file_gives_the_figures_of_the_adapter() -> None:
     restored = degraded(truth)
     values = picture_metrics(tensor(restored), tensor(truth), SECTIONS, 'a')
     assert values == {name: pytest.approx(open_metric(*ADAPTED[name])(restored, truth), rel=1e-6) for name in SECTIONS}
-    images = {'img': np.rint(restored.clip(0, 1) * 255).astype(np.uint8)[..., ::-1]}
-    assert calculate_metric(images, {key: value for key, value in SECTIONS['niqe'].items() if key != 'better'}) == values['niqe']
+    assert picture_metrics(tensor(restored), None, {'niqe': SECTIONS['niqe']}, 'a') == {'niqe': values['niqe']}
+    with pytest.raises(UserError, match='val:metrics:ssim: calculate_ssim_protocol compares with a sharp picture'):
+        picture_metrics(tensor(restored), None, {'ssim': SECTIONS['ssim']}, 'a')
 
 
 @pytest.mark.parametrize('section, message', [
@@ -48,7 +47,10 @@ def test_an_option_file_gives_the_figures_of_the_adapter() -> None:
     ({'type': 'calculate_ssim_protocol', 'window': '3d', 'protocol': 'y'}, 'val:metrics:m: ssim-3d: does not exist under the '
                                                                            'protocol y'),
     ({'type': 'calculate_blind_quality', 'metric': 'nique'}, "val:metrics:m:metric: 'nique' is not one of niqe, ilniqe"),
-    ({'type': 'calculate_psnr_protocol', 'crop_boder': 2}, "val:metrics:m: unknown key 'crop_boder'; did you mean 'crop_border'?"),
+    ({'type': 'calculate_psnr_protocol', 'crop_boder': 2},
+     "val:metrics:m: unknown key 'crop_boder'; did you mean 'crop_border'?"),
+    ({'type': 'calculate_blind_quality', 'metric': 'niqe'},
+     'val:metrics:m:better: lower values of niqe are better; write better: lower'),
     ({'type': 'calculate_semantic_similarity', 'metric': 'clip', 'model': '/no/folder'}, 'val:metrics:m: clip: no model in'),
 ])
 def test_what_cannot_work_is_said_before_the_run(restoration_options: dict, section: dict, message: str) -> None:
@@ -60,10 +62,10 @@ def test_what_cannot_work_is_said_before_the_run(restoration_options: dict, sect
         check_options(restoration_options, is_train=True)
 
 
-def test_a_picture_without_a_value_does_not_count_and_is_named(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_a_picture_without_a_value_does_not_count_and_is_named(caplog: pytest.LogCaptureFixture) -> None:
     truth = sharp(40, 40)
-    logging.getLogger('basicsr').propagate = True
-    values = picture_metrics(torch.full((1, 3, 40, 40), 0.5), tensor(truth), {key: SECTIONS[key] for key in ('plain', 'aligned')},
-                             'scene/7.png')
+    get_root_logger().addHandler(caplog.handler)
+    sections = {key: SECTIONS[key] for key in ('plain', 'aligned')}
+    values = picture_metrics(torch.full((1, 3, 40, 40), 0.5), tensor(truth), sections, 'scene/7.png')
     assert list(values) == ['plain']
     assert "val:metrics:aligned: 'scene/7.png' does not count: alignment: ECC found no homography" in caplog.text

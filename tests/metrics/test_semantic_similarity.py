@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,18 +20,22 @@ STATISTICS = dict(image_mean=[0.5, 0.4, 0.3], image_std=[0.2, 0.3, 0.4])
 @pytest.fixture(scope='module')
 def dino(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('dino')
-    config = transformers.Dinov2Config(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=SIDE, patch_size=14)
-    save(transformers.Dinov2Model(config), folder)
+    save(transformers.Dinov2Model(dino_config(layers=2)), folder)
     return folder
 
 
 @pytest.fixture(scope='module')
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('clip')
-    config = transformers.CLIPConfig(text_config=dict(**SHAPE, vocab_size=20), vision_config=dict(**SHAPE, image_size=SIDE,
-                                                                                                 patch_size=14), projection_dim=8)
+    config = transformers.CLIPConfig(text_config=dict(**SHAPE, vocab_size=20), projection_dim=8,
+                                     vision_config=dict(**SHAPE, image_size=SIDE, patch_size=14))
     save(transformers.CLIPModel(config), folder)
     return folder
+
+
+def dino_config(layers: int) -> Any:
+    return transformers.Dinov2Config(hidden_size=16, num_hidden_layers=layers, num_attention_heads=2, image_size=SIDE,
+                                     patch_size=14)
 
 
 def save(model: torch.nn.Module, folder: Path) -> None:
@@ -74,9 +79,8 @@ def test_pictures_of_any_size_are_scaled_by_the_models_processor(dino: Path) -> 
 def test_a_model_that_is_not_there_is_named(dino: Path, tmp_path: Path) -> None:
     with pytest.raises(MetricUnavailable, match=f"^dinov2: no model in '{re.escape(str(tmp_path / 'none'))}' on this machine"):
         open_metric('dinov2', model=str(tmp_path / 'none'))
-    config = transformers.Dinov2Config(hidden_size=16, num_hidden_layers=3, num_attention_heads=2, image_size=SIDE, patch_size=14)
     for file in dino.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    config.save_pretrained(tmp_path)
+    dino_config(layers=3).save_pretrained(tmp_path)
     with pytest.raises(MetricUnavailable, match='^dinov2: the weights in .* are not those of its config: .* missing, such as'):
         open_metric('dinov2', model=str(tmp_path))

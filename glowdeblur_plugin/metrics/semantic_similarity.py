@@ -1,5 +1,6 @@
 """Similarity in structure and meaning to the sharp picture: the angle between features of a vision model of transformers."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,9 @@ def _load(name: str, model: str, download: bool) -> tuple[Any, Any]:
         network, info = AutoModel.from_pretrained(model, local_files_only=not download, use_safetensors=True,
                                                   output_loading_info=True)
     except REFUSED as error:
-        raise MetricUnavailable(f"{name}: no model in '{model}' on this machine ({' '.join(str(error).split())[:120]}); set "
-                                f'model: to the folder of one, get it with `hf download {model}`, or set download: true') from error
+        why = f' ({" ".join(str(error).split())[:200]})' if download or Path(model).is_dir() else ''
+        raise MetricUnavailable(f"{name}: no model in '{model}' on this machine{why}; set model: to the folder of one, get it with "
+                                f'`hf download {model}`, or set download: true') from error
     if info['missing_keys']:
         raise MetricUnavailable(f"{name}: the weights in '{model}' are not those of its config: {len(info['missing_keys'])} "
                                 f'missing, such as {sorted(info["missing_keys"])[0]}')

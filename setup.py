@@ -55,6 +55,7 @@ setup(
     ],
     extras_require={
         'baselines': BASELINES,
+        'iqa': ['pyiqa>=0.1.15,<0.2'],
         'lora': LORA,
         'semantic': SEMANTIC,
         'test': ['pytest>=8.0', *SEMANTIC, *BASELINES, *LORA],

@@ -11,7 +11,7 @@ ANYONE = {'errors', 'files', 'options', 'host_options'}
 TOP = {'compat', 'checks', 'launch', 'cli', 'commands', 'benchmarks', 'train', 'test', 'mmengine_bridge', 'spandrel_bridge'}
 RULES = {
     'losses': set(),
-    'metrics': set(),
+    'metrics': {'losses'},
     'diffusion': set(),
     'archs': {'diffusion'},
     'data': set(),

@@ -17,6 +17,7 @@ RULES = {
     'data': set(),
     'guidance': {'data', 'diffusion', 'archs'},
     'report': {'data', 'drawing'},
+    'study': {'data', 'drawing', 'losses', 'models', 'archs', 'report'},
     'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }
 OPTIONAL = {'transformers', 'peft', 'gradio', 'pyiqa', 'spandrel', 'spandrel_extra_arches'}

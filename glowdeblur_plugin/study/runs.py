@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import yaml
 
@@ -26,6 +27,14 @@ ITERATION = re.compile(rb'iter:\s*([\d,]+)')
 TAIL = 1 << 16
 HEADER = ('# Written by `glowdeblur study`, which trains by it. To train it alone:\n'
           '#   glowdeblur train -opt {file} --auto_resume\n')
+
+
+class _Plain(yaml.SafeDumper):
+    """YAML without references from one place to another."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write everything out."""
+        return True
 
 
 class Runs:
@@ -62,7 +71,7 @@ class Runs:
         """
         for training, options in self.options.items():
             file = self.file(training)
-            text = HEADER.format(file=file) + yaml.safe_dump(options, sort_keys=False, width=128)
+            text = HEADER.format(file=file) + yaml.dump(options, Dumper=_Plain, sort_keys=False, width=128, default_flow_style=None)
             if file.exists() and file.read_text(encoding='utf-8') != text and _begun(training):
                 raise UserError(f'{file}: experiments/{training.experiment} was trained by other options than those of the study '
                                 'now; give the study another name, or remove that experiment and its results')

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
     parser = commands.add_parser('study', help='train networks on domains of blur and their mixtures, and test all on all',
-                                 description='Train every row of a study in turn, test all on all, and write tables, a heat map '
-                                             'and a verdict. The same command goes on where it was stopped.')
+                                 description='Train every row of a study, test all on all, and write tables, a heat map and '
+                                             'a verdict. The same command goes on where it was stopped.')
     parser.add_argument('-opt', required=True, metavar='FILE', help='the study: options/study/small.yml')
-    parser.add_argument('--force_yml', nargs='+', default=[], metavar='KEY=VALUE', help='change options: seeds=[0] sharp_train=...')
+    parser.add_argument('--force_yml', nargs='+', default=[], metavar='KEY=VALUE', help='change options: seeds=[0]')
     parser.add_argument('--out', type=report_folder, help='folder of the results (default: results/<name>)')
     parser.add_argument('--report', action='store_true', help='train nothing; report on the seeds that are complete')
     parser.set_defaults(run=_study)
@@ -25,8 +25,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def _study(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.data.progress import ProgressLine
+    from glowdeblur_plugin.study.diversity import row_diversities
     from glowdeblur_plugin.study.evaluation import Evaluation
     from glowdeblur_plugin.study.regions import check_disjoint
+    from glowdeblur_plugin.study.report import FILES, make_report, write_report
+    from glowdeblur_plugin.study.results import read_results
     from glowdeblur_plugin.study.runs import Runs
     from glowdeblur_plugin.study.trainings import all_trainings, training_options
 
@@ -48,6 +51,10 @@ def _study(options: argparse.Namespace) -> None:
         evaluation.measure_blurry()
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         runs.run(list(trainings), study.jobs, lambda training: evaluation.measure(training.name, training.weights), progress)
+    report = make_report(study, read_results(study, evaluation), row_diversities(study, progress))
+    write_report(report, folder)
+    print('\n'.join(report.verdict))
+    print(f'{folder}: {", ".join(FILES)}')
 
 
 def _read(file: str, changes: list[str]) -> 'StudyOptions':

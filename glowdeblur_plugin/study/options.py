@@ -22,7 +22,7 @@ class DomainOptions:
     Attributes:
         train: section of a training set, or several that are drawn from by their `weight` (1 where none is given): `type` (by
             default SimulatedBlurDataset, which gets `dataroot_gt` and the keys of `simulator`) and the type's own keys.
-        test: section of the test set. A simulated one takes over what the only training section says, and differs in these keys.
+        test: section of the test set. A simulated one takes over what the only training section says, but for these keys.
     """
 
     train: Section | list[Section]
@@ -110,7 +110,7 @@ def read_study(section: Mapping[str, Any]) -> StudyOptions:
 
     Raises:
         UserError: a wrong key or value; a name that is not there, stands for two things or fits no file; shares that do not add
-            up to 1; no seed twice, no seeds.
+            up to 1; a domain without a row of its own; no seeds, or one twice.
     """
     study = read_section(StudyOptions, section, 'option file')
     data = {**study.domains, **study.pretraining}
@@ -133,6 +133,10 @@ def read_study(section: Mapping[str, Any]) -> StudyOptions:
             for name in phase.data or ['']:
                 if name not in data:
                     raise unknown_key(f'rows:{row}:data', name, data)
+    for domain in study.domains:
+        if not any({name for phase in phases for name in phase.data} == {domain} for phases in study.rows.values()):
+            raise UserError(f'rows: none trains on {domain} alone, which all others are compared with; add '
+                            f'{domain}_only: [{{data: [{domain}]}}]')
     for key, pairs in (('comparisons', study.comparisons), ('bpp', [study.bpp])):
         for name in (name for pair in pairs for name in pair):
             if name not in study.rows:

@@ -1,46 +1,67 @@
 """Regions of the blur simulator's parameters, and the check that what is tested is not in what others train on."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from glowdeblur_plugin.data.simulate.domains import Domain
-from glowdeblur_plugin.data.simulate.plan import BlurPlan
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset, resolve_domain
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.study.options import Section, StudyOptions
 from glowdeblur_plugin.study.sections import SIMULATED, test_section, train_sections
 
+DIRECTED = 'linear'
+HALF_TURN = 180
+
 
 @dataclass(frozen=True)
 class Region:
-    """Kinds of blur at blur lengths from `shortest` to `longest` pixels; all other parameters are free."""
+    """A part of the simulator's blur; what it does not name is free.
+
+    Attributes:
+        kinds: of blur.
+        lengths: shortest and longest blur length in pixels.
+        directions: of `linear` blur, k for those from k to k + 1 of 180 degrees.
+    """
 
     kinds: frozenset[str]
-    shortest: float
-    longest: float
+    lengths: tuple[float, float]
+    directions: frozenset[int]
 
     @classmethod
-    def of(cls, domain: Domain) -> 'Region':
-        """The region that a domain draws from."""
-        return cls(frozenset(kind for kind, weight in domain.kinds.items() if weight > 0), *domain.blur_length)
+    def of(cls, domain: Domain, mirrored: bool = False, turned: bool = False) -> 'Region':
+        """The region that a domain draws from.
+
+        Args:
+            mirrored: pictures are flipped at random, which turns direction a into -a.
+            turned: they are transposed at random, which turns it into 90 degrees - a.
+        """
+        low, high = (math.floor(domain.direction[0]), math.ceil(domain.direction[1]))
+        found = {degree % HALF_TURN for degree in range(low, max(high, low + 1))}
+        if mirrored:
+            found |= {-1 - degree + HALF_TURN for degree in found}
+        if turned:
+            found |= {(89 - degree) % HALF_TURN for degree in found}
+        return cls(frozenset(kind for kind, weight in domain.kinds.items() if weight > 0), domain.blur_length, frozenset(found))
 
     def meets(self, other: 'Region') -> bool:
         """Whether both hold some blur in common; a length at which one ends and the other starts is drawn with chance 0."""
-        shared = min(self.longest, other.longest) - max(self.shortest, other.shortest)
-        one_length = min(self.longest - self.shortest, other.longest - other.shortest) == 0
-        return bool(self.kinds & other.kinds) and (shared > 0 or one_length and shared == 0)
-
-    def holds(self, plan: BlurPlan) -> bool:
-        """Whether a drawn blur lies in the region."""
-        return plan.kind in self.kinds and self.shortest <= plan.length <= self.longest
+        kinds = self.kinds & other.kinds
+        low, high = max(self.lengths[0], other.lengths[0]), min(self.lengths[1], other.lengths[1])
+        single = self.lengths[0] == self.lengths[1] or other.lengths[0] == other.lengths[1]
+        if not kinds or low > high or low == high and not single:
+            return False
+        return kinds != {DIRECTED} or bool(self.directions & other.directions)
 
     def __str__(self) -> str:
-        return f'{"/".join(sorted(self.kinds))} of {self.shortest:g} to {self.longest:g} px'
+        directions = len(self.directions)
+        turned = f' in {directions} of 180 degrees' if DIRECTED in self.kinds and directions < HALF_TURN else ''
+        return f'{"/".join(sorted(self.kinds))} of {self.lengths[0]:g} to {self.lengths[1]:g} px{turned}'
 
 
 class Part(NamedTuple):
-    """A section of the study: of which data set, where it stands, and its region or, of pictures on disk, their path."""
+    """A section of the study: of which data, where it stands, and its region or, of pictures on disk, their path."""
 
     data: str
     place: str
@@ -50,8 +71,8 @@ class Part(NamedTuple):
 def check_disjoint(study: StudyOptions) -> None:
     """Refuse a study in which a domain's region or set is part of another domain or of pretraining data.
 
-    So the tested regions are cut from pretraining because each pretraining section lies outside of all of them: two sections are
-    apart where they share no kind of blur or no blur length.
+    So the tested regions are cut from pretraining: each of its sections lies outside of all of them. Two sections are apart where
+    they share no kind of blur, no blur length or, of linear blur, no direction, with what flips of training pictures make of it.
 
     Raises:
         UserError: names both sections and what each of them draws.
@@ -60,27 +81,31 @@ def check_disjoint(study: StudyOptions) -> None:
     others = [part for name in study.pretraining for part in _parts(study, name)]
     for index, one in enumerate(tested):
         for other in [*tested[index + 1:], *others]:
-            if one.data == other.data:
-                continue
-            both = isinstance(one.blur, Region) and isinstance(other.blur, Region)
-            if one.blur.meets(other.blur) if both else one.blur == other.blur:
+            if one.data != other.data and _meet(one.blur, other.blur):
                 raise UserError(f'{other.place}: {other.blur} overlaps with {one.place}, {one.blur}; domains and pretraining '
-                                'must share no kind of blur or no blur length (no set of pictures)')
+                                'must share no kind of blur, or no blur length, or, of linear blur, no direction after flips '
+                                '(samples:use_hflip, use_rot); or no set of pictures')
+
+
+def _meet(one: Region | str, other: Region | str) -> bool:
+    return one.meets(other) if isinstance(one, Region) and isinstance(other, Region) else one == other
 
 
 def _parts(study: StudyOptions, name: str) -> Iterator[Part]:
-    group = 'domains' if name in study.domains else 'pretraining'
+    place = f'{"domains" if name in study.domains else "pretraining"}:{name}'
+    flips = {key: study.samples[key] for key in ('use_hflip', 'use_rot') if key in study.samples}
     for section in train_sections(study, name):
-        yield Part(name, f'{group}:{name}:train', blur_of(section, f'{group}:{name}:train', 'train'))
+        own = {key: value for key, value in section.items() if key != 'weight'}
+        yield Part(name, f'{place}:train', blur_of({**own, **flips}, f'{place}:train', 'train'))
     if name in study.domains:
-        place = f'domains:{name}:test'
-        yield Part(name, place, blur_of(test_section(study, name), place, 'val'))
+        yield Part(name, f'{place}:test', blur_of(test_section(study, name), f'{place}:test', 'val'))
 
 
 def blur_of(section: Section, place: str, phase: str) -> Region | str:
     """The region of a simulated set, or the path of the blurry pictures of another."""
     if section['type'] != SIMULATED:
         return str(section.get('dataroot_lq'))
-    own = {key: value for key, value in section.items() if key != 'weight'}
-    options = SimulatedBlurDataset.read_options({'gt_size': 16, **own, 'phase': phase}, place)
-    return Region.of(resolve_domain(options, place))
+    options = SimulatedBlurDataset.read_options({'gt_size': 16, **section, 'phase': phase}, place)
+    flipped = phase == 'train'
+    return Region.of(resolve_domain(options, place), flipped and (options.use_hflip or options.use_rot),
+                     flipped and options.use_rot)

@@ -71,10 +71,11 @@ class Runs:
         """
         for training, options in self.options.items():
             file = self.file(training)
-            text = HEADER.format(file=file) + yaml.dump(options, Dumper=_Plain, sort_keys=False, width=128, default_flow_style=None)
+            text = HEADER.format(file=file)
+            text += yaml.dump(options, Dumper=_Plain, sort_keys=False, width=128, default_flow_style=None)
             if file.exists() and file.read_text(encoding='utf-8') != text and _begun(training):
-                raise UserError(f'{file}: experiments/{training.experiment} was trained by other options than those of the study '
-                                'now; give the study another name, or remove that experiment and its results')
+                raise UserError(f'{file}: experiments/{training.experiment} was trained by other options than those of the '
+                                'study now; give the study another name, or remove that experiment and its results')
             write_atomically(file, text)
 
     def file(self, training: Training) -> Path:
@@ -85,7 +86,8 @@ class Runs:
         """What the training wrote to its output."""
         return self.folder / 'logs' / f'{training.name}.log'
 
-    def run(self, trainings: Sequence[Training], jobs: int, look: Callable[[Training], None], progress: Progress = silent) -> None:
+    def run(self, trainings: Sequence[Training], jobs: int, look: Callable[[Training], None],
+            progress: Progress = silent) -> None:
         """Train all and hand each that has its weights to `look`, which may be called in several threads.
 
         Args:

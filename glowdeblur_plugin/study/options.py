@@ -70,6 +70,7 @@ class StudyOptions:
         num_gpu: of each training, see BasicSR.
         prepare: sample set to pack first, as in other option files.
         sharp_train, sharp_test: sharp pictures that training and tests blur, packed sets or folders.
+        test_draws: blurs of each sharp picture in a test.
         simulator: keys of every simulated set, training and test.
         samples: keys of every training set: crops, batches, workers.
         domains: name -> domain; all are tested.
@@ -91,6 +92,7 @@ class StudyOptions:
     prepare: Section | None = None
     sharp_train: str | None = None
     sharp_test: str | None = None
+    test_draws: Count = 1
     simulator: Section = field(default_factory=dict)
     samples: Section
     domains: dict[str, DomainOptions]

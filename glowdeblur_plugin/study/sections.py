@@ -29,7 +29,8 @@ def test_section(study: StudyOptions, name: str) -> Section:
     own, train = study.domains[name].test, study.domains[name].train
     if own.get('type', SIMULATED) == SIMULATED and not isinstance(train, list) and train.get('type', SIMULATED) == SIMULATED:
         own = {**{key: value for key, value in train.items() if key not in ('dataroot_gt', 'weight')}, **own}
-    return _filled(own, study, study.sharp_test, 'sharp_test')
+    filled = _filled(own, study, study.sharp_test, 'sharp_test')
+    return {'draws_per_picture': study.test_draws, **filled} if filled['type'] == SIMULATED else filled
 
 
 def _filled(section: Section, study: StudyOptions, sharp: str | None, option: str) -> Section:

@@ -31,7 +31,7 @@ def _study(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.study.report import FILES, make_report, write_report
     from glowdeblur_plugin.study.results import read_results
     from glowdeblur_plugin.study.runs import Runs
-    from glowdeblur_plugin.study.trainings import all_trainings, training_options
+    from glowdeblur_plugin.study.trainings import Training, all_trainings, training_of, training_options
 
     study = _read(options.opt, options.force_yml)
     check_disjoint(study)
@@ -50,7 +50,13 @@ def _study(options: argparse.Namespace) -> None:
         runs.write_options()
         evaluation.measure_blurry()
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        runs.run(list(trainings), study.jobs, lambda training: evaluation.measure(training.name, training.weights), progress)
+        final = {training_of(study, row, seed) for row in study.rows for seed in study.seeds}
+
+        def look(training: Training) -> None:
+            if training in final:
+                evaluation.measure(training.name, training.weights)
+
+        runs.run(list(trainings), study.jobs, look, progress)
     report = make_report(study, read_results(study, evaluation), row_diversities(study, progress))
     write_report(report, folder)
     print('\n'.join(report.verdict))

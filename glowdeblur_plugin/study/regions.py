@@ -71,8 +71,9 @@ class Part(NamedTuple):
 def check_disjoint(study: StudyOptions) -> None:
     """Refuse a study in which a domain's region or set is part of another domain or of pretraining data.
 
-    So the tested regions are cut from pretraining: each of its sections lies outside of all of them. Two sections are apart where
-    they share no kind of blur, no blur length or, of linear blur, no direction, with what flips of training pictures make of it.
+    So the tested regions are cut from pretraining: each of its sections lies outside of all of them. Two sections are apart
+    where they share no kind of blur, no blur length or, of linear blur, no direction, with what flips of training pictures make
+    of it.
 
     Raises:
         UserError: names both sections and what each of them draws.

@@ -27,14 +27,15 @@ def heat_map(rows: Sequence[str], sets: Sequence[str], cells: Mapping[tuple[str,
     for column, name in enumerate(sets):
         charts.write(canvas, charts.shortened(name, WIDTH - 6), label + WIDTH * (column + 0.5), HEAD - 10, 'middle')
     frames = []
-    for line, row in enumerate(rows):
-        top = HEAD + HEIGHT * line
+    for place, row in enumerate(rows):
+        top = HEAD + HEIGHT * place
         charts.write(canvas, row, label - MARGIN, top + HEIGHT / 2 + 5, 'right')
         for column, name in enumerate(sets):
             cell, left = cells[row, name], label + WIDTH * column
             corners = (left, top), (left + WIDTH - 2, top + HEIGHT - 2)
             cv2.rectangle(canvas, *corners, _colour(cell.gain / deepest), -1)
-            charts.write(canvas, f'{cell.gain:+.2f}', left + WIDTH / 2, top + 20, 'middle')
+            line = top + (20 if cell.gap is not None else HEIGHT / 2 + 5)
+            charts.write(canvas, f'{cell.gain:+.2f}', left + WIDTH / 2, line, 'middle')
             if cell.gap is not None:
                 charts.write(canvas, f'({cell.gap:+.2f})', left + WIDTH / 2, top + 37, 'middle', scale=SMALL)
             if cell.trained:

@@ -61,7 +61,7 @@ def as_markdown(report: Report) -> str:
     blurry = [f'{results.blurry[name][:, 0].mean():.2f} / {results.blurry[name][:, 1].mean():.3f}' for name in sets]
     found = report.cells
     lines = [f'# {study.name}', '', *report.verdict, '',
-             f'{study.train["total_iter"]:g} iterations a row, seeds {", ".join(map(str, results.seeds))}. Figures are of '
+             f'{study.train["total_iter"]:.0f} iterations a row, seeds {", ".join(map(str, results.seeds))}. Figures are of '
              '8-bit RGB, means over pictures and seeds; ± is the standard deviation of the means of several seeds.', '',
              '## Rows', '', *_table(['row', 'trained on', 'kinds of blur'], plan), '',
              '## PSNR in dB / SSIM', '',

@@ -23,6 +23,7 @@ from glowdeblur_plugin.study.trainings import Training
 
 SECONDS_BETWEEN = 1.0
 TASK = 'trained iterations'
+COMMAND = (sys.executable, '-m', 'glowdeblur_plugin.train')
 ITERATION = re.compile(rb'iter:\s*([\d,]+)')
 TAIL = 1 << 16
 HEADER = ('# Written by `glowdeblur study`, which trains by it. To train it alone:\n'
@@ -44,12 +45,13 @@ class Runs:
         folder: of the study; gets `options/<training>.yml`, `logs/<training>.log`.
         options: training -> its option file.
         threads: of each training.
+        command: trains by `-opt <file> --auto_resume` after it.
 
     Use as a context: on leaving, what still runs is ended; it goes on from its last checkpoint another time.
     """
 
-    def __init__(self, folder: Path, options: dict[Training, Section], threads: int) -> None:
-        self.folder, self.options, self.threads = folder, options, threads
+    def __init__(self, folder: Path, options: dict[Training, Section], threads: int, command: Sequence[str] = COMMAND) -> None:
+        self.folder, self.options, self.threads, self.command = folder, options, threads, command
         self._lock = threading.Lock()
         self._children: set[subprocess.Popen] = set()
         self._ended = False
@@ -73,7 +75,7 @@ class Runs:
             file = self.file(training)
             text = HEADER.format(file=file)
             text += yaml.dump(options, Dumper=_Plain, sort_keys=False, width=128, default_flow_style=None)
-            if file.exists() and file.read_text(encoding='utf-8') != text and _begun(training):
+            if file.exists() and yaml.safe_load(file.read_text(encoding='utf-8')) != yaml.safe_load(text) and _begun(training):
                 raise UserError(f'{file}: experiments/{training.experiment} was trained by other options than those of the '
                                 'study now; give the study another name, or remove that experiment and its results')
             write_atomically(file, text)
@@ -124,7 +126,7 @@ class Runs:
         log = self.log(training)
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, 'OMP_NUM_THREADS': str(self.threads), 'OPENCV_FOR_THREADS_NUM': str(self.threads)}
-        command = [sys.executable, '-m', 'glowdeblur_plugin.train', '-opt', str(self.file(training)), '--auto_resume']
+        command = [*self.command, '-opt', str(self.file(training)), '--auto_resume']
         with log.open('ab') as output:
             try:
                 fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held by the process too, so that it outlives this one

@@ -3,9 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from basicsr.archs import build_network
@@ -19,7 +18,7 @@ from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.models.checkpoints import load_weights, read_weights
 from glowdeblur_plugin.models.validation import picture_metrics, picture_stem
-from glowdeblur_plugin.study.options import Section, StudyOptions
+from glowdeblur_plugin.study.options import StudyOptions
 from glowdeblur_plugin.study.sections import test_section
 
 METRICS = {'psnr': {'type': 'calculate_psnr', 'crop_border': 0}, 'ssim': {'type': 'calculate_ssim', 'crop_border': 0}}

@@ -24,6 +24,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 
 def _study(options: argparse.Namespace) -> None:
+    from glowdeblur_plugin.checks import check_data_paths
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.study.diversity import row_diversities
     from glowdeblur_plugin.study.evaluation import Evaluation
@@ -46,6 +47,8 @@ def _study(options: argparse.Namespace) -> None:
     folder = options.out or Path('results') / study.name
     evaluation = Evaluation(study, folder, _device(study))
     if not options.report:
+        for section in trainings.values():
+            check_data_paths(section)
         runs = Runs(folder, trainings, study.threads)
         runs.write_options()
         evaluation.measure_blurry()

@@ -105,7 +105,7 @@ def generalisation(study: StudyOptions, results: Results, row: str, names: Seque
 def correlations(study: StudyOptions, results: Results, diversity: Mapping[str, float]) -> list[Correlation]:
     """Rank correlation of diversity and generalisation, on all test sets that a row is not trained on and on real pairs alone.
 
-    Rows with the same training data count once each; rows that have seen every test set are left out.
+    Rows that are trained on all of them are left out.
 
     Args:
         diversity: row -> kinds of blur in what it is trained on, all counted on equally many pictures.

@@ -76,6 +76,8 @@ def as_markdown(report: Report) -> str:
                      [[f'{entry.row} - {entry.other}', entry.on, f'{entry.mean:+.2f}', f'{entry.low:+.2f} to {entry.high:+.2f}']
                       for entry in report.differences]), '',
              '## Diversity of the training data and generalisation, rank correlation over rows', '',
+             'Generalisation is the mean gain over the blurry pictures on test sets that a row is not trained on. The rows are '
+             'few and share data, so this is a hint and no test.', '',
              *_table(['gain on', 'rows', "Spearman's rho"],
                      [[entry.gain_on, str(entry.rows), f'{entry.value:+.2f}'] for entry in report.correlations])]
     return '\n'.join(lines) + '\n'

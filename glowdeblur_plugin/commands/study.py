@@ -52,14 +52,17 @@ def _study(options: argparse.Namespace) -> None:
         runs = Runs(folder, trainings, study.threads)
         runs.write_options()
         evaluation.measure_blurry()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         final = {training_of(study, row, seed) for row in study.rows for seed in study.seeds}
 
         def look(training: Training) -> None:
             if training in final:
                 evaluation.measure(training.name, training.weights)
 
-        runs.run(list(trainings), study.jobs, look, progress)
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that trainings are ended too
+        try:
+            runs.run(list(trainings), study.jobs, look, progress)
+        finally:
+            signal.signal(signal.SIGTERM, before)
     report = make_report(study, read_results(study, evaluation), row_diversities(study, progress))
     write_report(report, folder)
     print('\n'.join(report.verdict))

@@ -47,24 +47,28 @@ class Evaluation:
     def __init__(self, study: StudyOptions, folder: Path, device: torch.device) -> None:
         self.folder, self.device, self.network_options = folder / 'evaluation', device, study.network_g
         self.sets = {name: open_test(study, name) for name in (*study.domains, *study.real_pairs)}
-        self._require_same()
+        self.fingerprints = self._require_same()
 
-    def _require_same(self) -> None:
-        file = self.folder / 'test_sets.json'
-        known = json.loads(file.read_text(encoding='utf-8')) if file.exists() else {}
+    def _require_same(self) -> dict[str, str]:
+        known = json.loads(self._record.read_text(encoding='utf-8')) if self._record.exists() else {}
         found = {name: dataset.fingerprint() for name, dataset in self.sets.items()}
         for name, fingerprint in found.items():
             if known.get(name, fingerprint) != fingerprint:
-                raise UserError(f'{file}: test set {name} is another one now; remove the folder {self.folder}, which is '
+                raise UserError(f'{self._record}: test set {name} is another one now; remove the folder {self.folder}, which is '
                                 'measured anew then, or give the study another name')
-        write_atomically(file, json.dumps({**known, **found}, indent=2) + '\n')
+        return known | found
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / 'test_sets.json'
 
     def missing(self, network: str) -> list[str]:
         """Test sets that there are no figures of yet."""
         return [name for name in self.sets if not self._file(network, name).exists()]
 
     def measure_blurry(self) -> None:
-        """Measure the blurry pictures themselves, where that is missing."""
+        """Note which test sets these are, and measure the blurry pictures themselves, where that is missing."""
+        write_atomically(self._record, json.dumps(self.fingerprints, indent=2) + '\n')
         self._measure(BLURRY, nn.Identity())
 
     def measure(self, network: str, weights: Path) -> None:

@@ -54,8 +54,8 @@ class Evaluation:
         found = {name: dataset.fingerprint() for name, dataset in self.sets.items()}
         for name, fingerprint in found.items():
             if known.get(name, fingerprint) != fingerprint:
-                raise UserError(f'{self._record}: test set {name} is another one now; remove the folder {self.folder}, which is '
-                                'measured anew then, or give the study another name')
+                raise UserError(f'{self._record}: test set {name} is another one now; remove the folder {self.folder}, which '
+                                'is measured anew then, or give the study another name')
         return known | found
 
     @property

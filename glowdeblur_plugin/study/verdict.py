@@ -6,8 +6,8 @@ from glowdeblur_plugin.study.analysis import DOMAINS, LEAST_GAIN, REAL, Differen
 from glowdeblur_plugin.study.options import StudyOptions
 from glowdeblur_plugin.study.results import Results
 
-PAPER = ('On the project page of GLOWDeblur (arXiv 2601.06525), as we read its table, a mixture of three real sets gains 1.3 to '
-         '2.4 dB from pretraining on diverse blur, with a far larger network and far longer training')
+PAPER = ('On the project page of GLOWDeblur (arXiv 2601.06525), as we read its table, a mixture of three real sets gains 1.3 '
+         'to 2.4 dB from pretraining on diverse blur, with a far larger network and far longer training')
 
 
 def verdict(study: StudyOptions, results: Results, found: Sequence[Difference]) -> list[str]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-NETWORK = {'type': 'PreReconstruction', 'width': 4, 'encoder_blocks': [1], 'middle_blocks': 0, 'decoder_blocks': [1], 'patch': 2}
+NETWORK = {'type': 'PreReconstruction', 'width': 4, 'encoder_blocks': [1], 'middle_blocks': 0, 'decoder_blocks': [1],
+           'patch': 2}
 
 
 @pytest.fixture
@@ -22,7 +23,8 @@ def section(photographs_folder: Path, tmp_path: Path, monkeypatch: pytest.Monkey
                     'long': {'train': {'kinds': {'linear': 1}, 'blur_length': [6, 8]}}},
         'pretraining': {'diverse': {'train': [{'kinds': {'shake': 1}, 'blur_length': [2, 8]},
                                               {'kinds': {'linear': 1}, 'blur_length': [4, 6], 'weight': 3}]}},
-        'rows': {'short_only': [{'data': ['short']}], 'long_only': [{'data': ['long']}], 'mixture': [{'data': ['short', 'long']}],
+        'rows': {'short_only': [{'data': ['short']}], 'long_only': [{'data': ['long']}],
+                 'mixture': [{'data': ['short', 'long']}],
                  'bpp': [{'data': ['diverse'], 'share': 0.5}, both],
                  'bpp_short': [{'data': ['diverse'], 'share': 0.5}, {'data': ['short'], 'share': 0.5}]},
         'bpp': ['bpp', 'mixture'], 'network_g': NETWORK,

@@ -78,8 +78,8 @@ def test_generalisation_leaves_out_what_was_trained_on(study: StudyOptions) -> N
 
 
 def test_rank_correlation_with_diversity(study: StudyOptions) -> None:
-    """Spearman's rho is 1 - 6 sum d^2 / (n (n^2 - 1)) for ranks that differ by d: on real pairs 0 here, so 1; on all unseen sets
-    the gains -.45, .35, .3, .6, .7 have the ranks 1, 3, 2, 4, 5 against 1, 2, 3, 5, 4: 1 - 6 * 4 / 120 = .8."""
+    """Spearman's rho is 1 - 6 sum d^2 / (n (n^2 - 1)) for ranks that differ by d: on real pairs 0 here, so 1; on all unseen
+    sets the gains -.45, .35, .3, .6, .7 have the ranks 1, 3, 2, 4, 5 against 1, 2, 3, 5, 4: 1 - 6 * 4 / 120 = .8."""
     everywhere, real = correlations(study, results(), DIVERSITY)
     assert (everywhere.rows, everywhere.value) == (5, pytest.approx(0.8))
     assert (real.rows, real.value) == (5, pytest.approx(1.0))
@@ -119,9 +119,10 @@ def test_report_holds_the_figures(study: StudyOptions) -> None:
 
 
 def test_diversity_of_a_mixture(study: StudyOptions) -> None:
-    """All of one data: rarefaction. Two halves: of four pictures each two, where a shown in one of four pictures is missing with
-    chance 1/2 and b, in two of them, with 1/6; b in one picture of the other data, missing there with 1/2."""
-    kinds = {'short': [frozenset({A}), frozenset({B}), frozenset({B}), frozenset()], 'long': [frozenset({B})] + [frozenset()] * 3}
+    """All of one data: rarefaction. Two halves: of four pictures each two, where a, shown in one of four, is missing with
+    chance 1/2 and b, in two of them, with 1/6; b in one picture of the other data is missing there with 1/2."""
+    nothing, a, b = frozenset(), frozenset({A}), frozenset({B})
+    kinds = {'short': [a, b, b, nothing], 'long': [b, nothing, nothing, nothing]}
     for count in (1, 2, 4):
         assert mixed_diversity(kinds, {'short': 1.0}, count) == pytest.approx(expected_diversity(kinds['short'], count))
     assert mixed_diversity(kinds, {'short': 0.5, 'long': 0.5}, 4) == pytest.approx(1 / 2 + 1 - 1 / 6 * 1 / 2)

@@ -21,7 +21,7 @@ def rows_of(file: Path) -> list[dict[str, str]]:
 
 def test_the_command_measures_what_is_trained_and_reports(section: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     section.update(seeds=[0, 1], smoke=True, diversity_pictures=4,
-                   rows={'short_only': [{'data': ['short']}], 'long_only': [{'data': ['long']}]}, bpp=['short_only', 'long_only'])
+                   rows={name: section['rows'][name] for name in ('short_only', 'long_only')}, bpp=['short_only', 'long_only'])
     Path('study.yml').write_text(yaml.safe_dump(section))
     assert cli.main(['study', '-opt', 'study.yml', '--report']) == 2
     assert 'no seed has all rows yet' in capsys.readouterr().err

@@ -65,7 +65,7 @@ def test_rows_have_equal_iterations_and_share_their_beginnings(section: dict[str
 
 
 @pytest.mark.parametrize('change, words', [
-    ({'rows': {'short_only': [{'data': ['short']}], 'long_only': [{'data': ['long'], 'share': 0.5}]}}, 'rows:long_only: the shares'),
+    ({'rows': {'short_only': [{'data': ['short'], 'share': 0.5}]}}, 'rows:short_only: the shares of its phases add up to 0.5'),
     ({'rows': {'short_only': [{'data': ['shot']}]}}, "rows:short_only:data: unknown key 'shot'; did you mean 'short'"),
     ({'rows': {'short_only': [{'data': ['short']}]}}, 'rows: none trains on long alone'),
     ({'bpp': ['bpp', 'mix']}, "bpp: unknown key 'mix'; did you mean 'mixture'"),

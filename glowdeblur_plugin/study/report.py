@@ -45,7 +45,7 @@ def write_report(report: Report, folder: Path) -> None:
     """Write `FILES` into `folder`."""
     study, sets = report.study, list(report.results.pictures)
     seeds = ', '.join(map(str, report.results.seeds))
-    title = f'{study.name}: {study.train["total_iter"]:g} iterations a row, seeds {seeds}'
+    title = f'{study.name}: {study.train["total_iter"]:.0f} iterations a row, seeds {seeds}'
     write_atomically(folder / 'report.md', as_markdown(report))
     write_atomically(folder / 'matrix.csv', _csv(_matrix(report)))
     write_atomically(folder / 'per_picture.csv', _csv(_pictures(report)))

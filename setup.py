@@ -24,6 +24,7 @@ PACKAGES = [
     'glowdeblur_plugin.metrics',
     'glowdeblur_plugin.models',
     'glowdeblur_plugin.report',
+    'glowdeblur_plugin.study',
 ]
 SEMANTIC = ['transformers>=5.0', 'pillow>=9.1']
 LORA = ['peft>=0.18']

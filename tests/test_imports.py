@@ -18,6 +18,7 @@ RULES = {
     'guidance': {'data', 'diffusion', 'archs'},
     'report': {'data', 'drawing'},
     'inference': {'archs', 'diffusion', 'models', 'option_file', 'register'},
+    'study': {'data', 'drawing', 'losses', 'models', 'archs', 'report'},
     'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }
 OPTIONAL = {'transformers', 'peft', 'gradio', 'pyiqa', 'spandrel', 'spandrel_extra_arches'}

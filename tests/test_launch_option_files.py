@@ -7,7 +7,7 @@ import yaml
 from toy_run import Runs
 
 from glowdeblur_plugin import checks
-from glowdeblur_plugin.compat.option_file import read_option_file
+from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.errors import UserError
 
 OPTIONS = Path(__file__).parent.parent / 'options'

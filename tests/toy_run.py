@@ -4,6 +4,7 @@
 killed for real. `Runs` talks to it. Requests and answers are lines of JSON.
 """
 
+import gc
 import importlib
 import json
 import logging
@@ -158,6 +159,8 @@ def _serve() -> None:
     register()
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
+    gc.collect()
+    gc.freeze()  # a child's collector would copy the pages of all that was imported
     for line in sys.stdin:
         request = json.loads(line)
         Path(request['output']).write_text('')

@@ -146,7 +146,8 @@ def test_a_mixture_on_another_schedule_is_refused(runs: Runs, mixture_options: O
     assert codes == [2] and any(line.startswith('error: resume: ') and named in line for line in text.splitlines()), text
 
 
-@pytest.mark.parametrize(('base', 'sharding'), [('glowdeblur_options', 'none'), ('restoration_options', 'fsdp')])
+@pytest.mark.parametrize(('base', 'sharding'), [('glowdeblur_options', 'none'), ('restoration_options', 'fsdp')],
+                         ids=['none', 'fsdp'])
 def test_two_processes_resume_exactly(request: pytest.FixtureRequest, runs: Runs, tmp_path: Path, base: str,
                                       sharding: str) -> None:
     """Nine or ten pictures to validate: one process restores five, the other the rest. Shards of GLOWDeblur are resumed in

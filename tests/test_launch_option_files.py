@@ -7,11 +7,12 @@ import yaml
 from toy_run import Runs
 
 from glowdeblur_plugin import checks
-from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.option_file import read_option_file
 
 OPTIONS = Path(__file__).parent.parent / 'options'
-FILES = {str(path.relative_to(OPTIONS)): path for path in sorted(OPTIONS.rglob('*.yml'))}
+OWN_READERS = ('compare', 'study')
+FILES = {str(path.relative_to(OPTIONS)): path for path in sorted(OPTIONS.rglob('*.yml')) if path.parent.name not in OWN_READERS}
 FULL_SIZE = ('bpp.yml', 'finetune.yml', 'test.yml', *(f'baselines/{name}_gopro{end}.yml' for name in ('nafnet', 'restormer')
                                                       for end in ('', '_test')))
 

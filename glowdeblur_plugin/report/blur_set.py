@@ -14,7 +14,6 @@ from glowdeblur_plugin.data.picture_source import LmdbSource, PictureSource, che
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import MotionSource, motion_sibling
 from glowdeblur_plugin.data.simulate.domains import DOMAINS
-from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import unknown_key
@@ -125,6 +124,9 @@ class SimulatedBlur(BlurSet):
     origin = 'true'
 
     def __init__(self, label: str, section: Mapping[str, Any], pictures: int | None) -> None:
+        # It takes seconds, which sets of pictures need not wait for.
+        from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
+
         self.label = label
         section = {**section, 'phase': 'val', 'dtype': 'uint8', 'draws_per_picture': 1}
         dataset = SimulatedBlurDataset(section, label)

@@ -24,6 +24,7 @@ PACKAGES = [
     'glowdeblur_plugin.metrics',
     'glowdeblur_plugin.models',
     'glowdeblur_plugin.report',
+    'glowdeblur_plugin.study',
 ]
 SEMANTIC = ['transformers>=5.0', 'pillow>=9.1']
 LORA = ['peft>=0.18']
@@ -55,6 +56,7 @@ setup(
     ],
     extras_require={
         'baselines': BASELINES,
+        'iqa': ['pyiqa>=0.1.15,<0.2'],
         'lora': LORA,
         'semantic': SEMANTIC,
         'test': ['pytest>=8.0', *SEMANTIC, *BASELINES, *LORA],

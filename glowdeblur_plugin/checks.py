@@ -14,6 +14,7 @@ from basicsr.utils.registry import (ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGIST
 from glowdeblur_plugin.errors import UserError, made_by
 from glowdeblur_plugin.host_options import (REPLACED_TRAIN_KEYS, VAL_KEYS, Frequency, HostOptions, LoaderOptions, LoggerOptions,
                                             ValHostOptions)
+from glowdeblur_plugin.metrics.protocol_metric import try_metric
 from glowdeblur_plugin.options import Schema, convert, read_section, unknown_key
 
 Section = dict[str, Any]
@@ -210,6 +211,7 @@ def _check_val(val: Section, schema: type | None, is_train: bool) -> None:
         convert(section.get('better', 'higher'), Literal['higher', 'lower'], f'val:metrics:{name}:better')
         arguments = {key: value for key, value in section.items() if key != 'better'}
         _check_arguments(f'val:metrics:{name}', arguments, METRIC_REGISTRY, given=('img', 'img2'))
+        try_metric(f'val:metrics:{name}', section)
 
 
 def _check_train(opt: Section, schema: type | None) -> None:
@@ -218,7 +220,7 @@ def _check_train(opt: Section, schema: type | None) -> None:
         for key, ours in REPLACED_TRAIN_KEYS.items():
             if key in train:
                 raise UserError(f"train: '{key}' is not read by {opt['model_type']}; use {ours}")
-        read_section(schema, train, 'train')
+        read_section(schema, train, 'train').check_data(opt['datasets']['train'])
     else:
         train['total_iter'] = convert(train.get('total_iter'), Frequency, 'train:total_iter')
     for key, section in train.items():

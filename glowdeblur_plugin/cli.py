@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from glowdeblur_plugin.commands import caption, complexity, embed, inspect, latents, merge, pack, restore, simulate, steps
+from glowdeblur_plugin.commands import (caption, complexity, doctor, embed, inspect, latents, merge, pack, restore,
+                                        simulate, steps, study)
 from glowdeblur_plugin.commands.lazy_parser import LazyParser
 from glowdeblur_plugin.errors import UserError
 
-COMMANDS = (pack, simulate, inspect, caption, embed, latents, complexity, steps, merge, restore)
+COMMANDS = (pack, simulate, inspect, study, caption, embed, latents, complexity, steps, merge, restore, doctor)
 BAD_INPUT, INTERRUPTED = 2, 130
 
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
@@ -25,12 +24,25 @@ with warnings.catch_warnings():
     register()
 
 
+SERVER = pytest.StashKey[Runs]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the server of runs import what it needs beside the first tests, where one of those chosen asks for it."""
+    if not session.config.option.collectonly and any('runs' in getattr(item, 'fixturenames', ()) for item in session.items):
+        session.config.stash[SERVER] = Runs()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the server, also after an interrupt."""
+    if SERVER in config.stash:
+        config.stash[SERVER].close()
+
+
 @pytest.fixture(scope='session')
-def runs() -> Iterator[Runs]:
+def runs(request: pytest.FixtureRequest) -> Runs:
     """A server of real runs, see toy_run.py."""
-    server = Runs()
-    yield server
-    server.close()
+    return request.config.stash[SERVER]
 
 
 @pytest.fixture(scope='session')

@@ -68,6 +68,15 @@ CHANGES = {
     'checkpoints and accumulation': (
         {'logger__save_checkpoint_freq': 5},
         'logger:save_checkpoint_freq: 5 is not a multiple of train:accumulate, which is 2; both count micro-batches'),
+    'stages and iterations': (
+        {'train__progressive': {'iterations': [6, 4], 'gt_sizes': [8, 16], 'batch_sizes': [4, 2]}},
+        'train:progressive:iterations: they add up to 10, and train:total_iter is 12; make them equal'),
+    'stages and data': (
+        {'train__progressive': {'iterations': [6, 6], 'gt_sizes': [8, 12], 'batch_sizes': [4, 2]}},
+        'datasets:train:gt_size: 16 is not the largest of train:progressive:gt_sizes, 12; make them equal'),
+    'shares of the rate': (
+        {'train__scheduler__constant_share': 0.9},
+        'train:scheduler: warmup_share 0.2 and constant_share 0.9 are more than 1 together, the whole run'),
     'key of val': ({'val__step': 4}, "val: unknown key 'step'; did you mean 'steps'?"),
     'type in val': ({'val__save_img': 'yes'}, "val:save_img: expected true or false, found 'yes'"),
     'key of logger': ({'logger__print_frequency': 1}, "logger: unknown key 'print_frequency'; did you mean 'print_freq'?"),

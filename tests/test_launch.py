@@ -4,8 +4,10 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from toy_run import Options, Runs, write_options
 
 REPOSITORY = Path(__file__).parent.parent
@@ -120,22 +122,30 @@ def test_models_of_basicsr_resume_on_the_cpu(runs: Runs, restoration_options: Op
 
 
 def test_launcher_without_the_plugin() -> None:
-    """-S leaves out the folder of installed packages."""
+    """-S leaves out the folder of installed packages, -E those of PYTHONPATH."""
     for name in ('train', 'test'):
-        command = [sys.executable, '-S', REPOSITORY / 'basicsr' / f'{name}.py', '-opt', 'o.yml']
+        command = [sys.executable, '-ES', REPOSITORY / 'basicsr' / f'{name}.py', '-opt', 'o.yml']
         ended = subprocess.run(command, capture_output=True, text=True)
         assert ended.returncode == 1
         assert ended.stderr == f'error: glowdeblur_plugin is not installed; run: pip install -e {REPOSITORY}\n'
 
 
-def test_launcher_of_the_clone_ends_with_one_line(tmp_path: Path) -> None:
-    """Started for real, from another working folder, whose option files it finds."""
-    (tmp_path / 'o.yml').write_text('name: toy\nmodel_type: NAFNetModel\nnum_gpu: 0\ndatasets: {}\npath: {}\n')
+@pytest.fixture(scope='module', autouse=True)
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, subprocess.Popen]]:
+    """The launcher of the clone, started for real in another working folder with a bad option file; others run meanwhile."""
+    folder = tmp_path_factory.mktemp('elsewhere')
+    (folder / 'o.yml').write_text('name: toy\nmodel_type: NAFNetModel\nnum_gpu: 0\ndatasets: {}\npath: {}\n')
     command = [sys.executable, REPOSITORY / 'basicsr' / 'train.py', '-opt', 'o.yml']
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert (ended.returncode, ended.stdout) == (2, '')
-    assert re.fullmatch(r"error: model_type: no model has the name 'NAFNetModel'; .*\n", ended.stderr)
-    assert list(tmp_path.iterdir()) == [tmp_path / 'o.yml']
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
+        yield folder, started
+
+
+def test_launcher_of_the_clone_ends_with_one_line(clone: tuple[Path, subprocess.Popen]) -> None:
+    folder, started = clone
+    printed, said = started.communicate()
+    assert (started.returncode, printed) == (2, '')
+    assert re.fullmatch(r"error: model_type: no model has the name 'NAFNetModel'; .*\n", said)
+    assert list(folder.iterdir()) == [folder / 'o.yml']
 
 
 def test_torchrun_resumes_and_validates(runs: Runs, restoration_options: Options, tmp_path: Path) -> None:

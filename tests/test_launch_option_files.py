@@ -7,12 +7,14 @@ import yaml
 from toy_run import Runs
 
 from glowdeblur_plugin import checks
-from glowdeblur_plugin.compat.option_file import read_option_file
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.option_file import read_option_file
 
 OPTIONS = Path(__file__).parent.parent / 'options'
-FILES = {str(path.relative_to(OPTIONS)): path for path in sorted(OPTIONS.rglob('*.yml'))}
-FULL_SIZE = ('bpp.yml', 'finetune.yml', 'test.yml')
+OWN_READERS = ('compare', 'study')
+FILES = {str(path.relative_to(OPTIONS)): path for path in sorted(OPTIONS.rglob('*.yml')) if path.parent.name not in OWN_READERS}
+FULL_SIZE = ('bpp.yml', 'finetune.yml', 'test.yml', *(f'baselines/{name}_gopro{end}.yml' for name in ('nafnet', 'restormer')
+                                                      for end in ('', '_test')))
 
 
 @pytest.mark.parametrize('name', FILES)
@@ -21,6 +23,8 @@ def test_file_is_valid_at_any_number_of_iterations(name: str) -> None:
     checks.check_options(opt, is_train='train' in opt['datasets'])
     if 'train' in opt['datasets']:
         opt['train']['total_iter'] = 40
+        if 'progressive' in opt['train']:
+            opt['train']['progressive']['iterations'] = [5, 7, 7, 7, 7, 7]
         checks.check_options(opt, is_train=True)
         opt['train']['total_iters'] = 40
         with pytest.raises(UserError, match="train: unknown key 'total_iters'; did you mean 'total_iter'"):

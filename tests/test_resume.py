@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from toy_run import KILLED, Options, Runs, write_options
+from toy_run import KILLED, SMALL_PICTURE_PART, Options, Runs, write_options
 
 TOTAL = 18
 PER_EPOCH = 4
@@ -21,7 +21,7 @@ def glowdeblur_options(photographs_folder: Path) -> Options:
             'train': {'name': 'simulated', **sharp, 'gt_size': 32, 'batch_size_per_gpu': 2, 'num_worker_per_gpu': 0},
             'val': {'name': 'whole', **sharp},
         },
-        'network_g': {'type': 'GLOWDeblur', 'variant': 'nano', 'target': 'around'},
+        'network_g': {'type': 'GLOWDeblur', 'variant': 'nano', 'target': 'around', 'prereconstruction': SMALL_PICTURE_PART},
         'path': {},
         'train': {
             'total_iter': TOTAL, 'accumulate': 2, 'ema_decay': 0.9, 'grad_clip': 1.0, 'keep_checkpoints': None,
@@ -104,9 +104,11 @@ def test_drawn_seed_is_kept(runs: Runs, restoration_options: Options, tmp_path: 
     {'datasets__train__dataset_enlarge_ratio': 1.5},
     {'datasets__train__dataset_enlarge_ratio': 1.5, 'datasets__train__num_worker_per_gpu': 2,
      'datasets__train__persistent_workers': True},
-], ids=['fractional enlarge ratio', 'and persistent workers'])
+    {'train__progressive': {'iterations': [5, 3, 4], 'gt_sizes': [8, 12, 16], 'batch_sizes': [4, 2, 1]}},
+], ids=['fractional enlarge ratio', 'and persistent workers', 'progressive crops'])
 def test_resume_is_exact_with(runs: Runs, restoration_options: Options, tmp_path: Path, change: Options) -> None:
-    """Killed at iteration 7 of 12; the checkpoint, of iteration 4, lies within an epoch of three."""
+    """Killed at iteration 7 of 12; the checkpoint, of iteration 4, lies within an epoch of three, with progressive crops at the
+    end of one of two and within a stage."""
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     for root in (whole, killed):
         root.mkdir()
@@ -146,20 +148,24 @@ def test_a_mixture_on_another_schedule_is_refused(runs: Runs, mixture_options: O
     assert codes == [2] and any(line.startswith('error: resume: ') and named in line for line in text.splitlines()), text
 
 
-@pytest.mark.parametrize('sharding', ['none', 'fsdp'])
-def test_two_processes_resume_exactly(runs: Runs, glowdeblur_options: Options, tmp_path: Path, sharding: str) -> None:
-    """Nine pictures to validate: one process restores five, the other four."""
+@pytest.mark.parametrize(('base', 'sharding'), [('glowdeblur_options', 'none'), ('restoration_options', 'fsdp')],
+                         ids=['none', 'fsdp'])
+def test_two_processes_resume_exactly(request: pytest.FixtureRequest, runs: Runs, tmp_path: Path, base: str,
+                                      sharding: str) -> None:
+    """Nine or ten pictures to validate: one process restores five, the other the rest. Shards of GLOWDeblur are resumed in
+    models/test_sharded_glowdeblur.py."""
+    options = request.getfixturevalue(base)
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     for root in (whole, killed):
         root.mkdir()
-        write_options(root / 'o.yml', glowdeblur_options, train__total_iter=8, train__sharding=sharding,
+        write_options(root / 'o.yml', options, train__total_iter=8, train__sharding=sharding, val__val_freq=8,
                       logger__save_checkpoint_freq=4)
     text = runs.train(whole, whole / 'o.yml', ranks=2)
     assert text.count('Validation whole\n') == 1
     codes, _ = runs.start(killed, killed / 'o.yml', ranks=2, kill_at=6)
     assert codes[0] == KILLED
     assert ', iter: 4.' in runs.train(killed, killed / 'o.yml', '--auto_resume', ranks=2)
-    assert same(weights(killed, 8), weights(whole, 8))
+    assert same(weights(killed, 8, options['name']), weights(whole, 8, options['name']))
 
 
 @pytest.mark.parametrize(('change', 'named'), [

@@ -1,9 +1,11 @@
 """Real runs for tests, without BasicSR's start of four seconds each time.
 
-`python tests/toy_run.py` imports everything once and then forks a process for each request that it reads: a real process, which
-may be killed for real. `Runs` talks to it. Requests and answers are lines of JSON.
+`python tests/toy_run.py` imports everything once and then forks processes for each request that it reads: real ones, which may be
+killed for real. `Runs` talks to it. Requests and answers are lines of JSON.
 """
 
+import gc
+import importlib
 import json
 import logging
 import os
@@ -11,6 +13,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,9 @@ import yaml
 
 Options = dict[str, Any]
 KILLED = -signal.SIGKILL
+# A pre-reconstruction of few tensors: sharding and checkpoints take time by their number.
+SMALL_PICTURE_PART = {'type': 'PreReconstruction', 'width': 16, 'encoder_blocks': [1], 'middle_blocks': 1, 'decoder_blocks': [1],
+                      'patch': 4}
 
 
 class Runs:
@@ -38,19 +44,28 @@ class Runs:
         Returns:
             Exit status of each process (KILLED for SIGKILL) and all that they wrote.
         """
-        output = root / 'output.txt'
-        request = {'root': str(root), 'arguments': ['-opt', str(option_file), *arguments], 'pipeline': pipeline,
-                   'kill_at': kill_at, 'kill_with': int(kill_with), 'ranks': ranks, 'break_sampler': break_sampler,
-                   'output': str(output)}
-        self.process.stdin.write(json.dumps(request) + '\n')
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline()), output.read_text()
+        return self._ask({'root': str(root), 'arguments': ['-opt', str(option_file), *arguments], 'pipeline': pipeline,
+                          'kill_at': kill_at, 'kill_with': int(kill_with), 'ranks': ranks, 'break_sampler': break_sampler,
+                          'output': str(root / 'output.txt')})
 
     def train(self, root: Path, option_file: Path, *arguments: str, **settings: Any) -> str:
         """`start` a run that must end well; returns what it wrote."""
         codes, text = self.start(root, option_file, *arguments, **settings)
         assert not any(codes), text
         return text
+
+    def call(self, function: Callable[..., None], folder: Path, *arguments: str) -> None:
+        """Call a test module's `function(rank, folder, *arguments)` in two processes, which are a gloo group of torch.distributed;
+        both must end well."""
+        file = Path(function.__code__.co_filename)
+        codes, text = self._ask({'folders': [str(file.parent), *sys.path], 'module': file.stem, 'function': function.__name__,
+                                 'arguments': [str(folder), *arguments], 'ranks': 2, 'output': str(folder / 'output.txt')})
+        assert codes == [0, 0], text
+
+    def _ask(self, request: dict[str, Any]) -> tuple[list[int], str]:
+        self.process.stdin.write(json.dumps(request) + '\n')
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline()), Path(request['output']).read_text()
 
     def close(self) -> None:
         self.process.stdin.close()
@@ -80,27 +95,19 @@ class _KillAt(logging.Handler):
             os.kill(os.getpid(), self.number)
 
 
-def _run(request: dict[str, Any], rank: int, port: int) -> int:
+def _answer(request: dict[str, Any], rank: int, port: int) -> int:
+    """What a forked process does; returns its exit status."""
     import torch
-
-    from glowdeblur_plugin import launch
-    from glowdeblur_plugin.compat.sampler import DrawSampler
 
     torch.set_num_threads(1)
     output = os.open(request['output'], os.O_WRONLY | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    sys.argv = ['train.py', *request['arguments']]
     if request['ranks'] > 1:
-        sys.argv += ['--launcher', 'pytorch']
         os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(request['ranks']), MASTER_ADDR='127.0.0.1',
-                          MASTER_PORT=str(port))
-    if request['kill_at'] is not None:
-        logging.getLogger('basicsr').addHandler(_KillAt(request['kill_at'], request['kill_with']))
-    if request['break_sampler']:
-        DrawSampler.resume = lambda *_: None
+                          MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
     try:
-        return launch.main(request['pipeline'], Path(request['root']))
+        return (_call if 'function' in request else _run)(request, rank)
     except SystemExit as error:
         return error.code
     except BaseException:
@@ -109,6 +116,31 @@ def _run(request: dict[str, Any], rank: int, port: int) -> int:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _call(request: dict[str, Any], rank: int) -> int:
+    from torch import distributed
+
+    sys.path[:0] = request['folders']
+    function = getattr(importlib.import_module(request['module']), request['function'])
+    distributed.init_process_group('gloo')
+    function(rank, *request['arguments'])
+    distributed.destroy_process_group()
+    return 0
+
+
+def _run(request: dict[str, Any], _: int) -> int:
+    from glowdeblur_plugin import launch
+    from glowdeblur_plugin.compat.sampler import DrawSampler
+
+    sys.argv = ['train.py', *request['arguments']]
+    if request['ranks'] > 1:
+        sys.argv += ['--launcher', 'pytorch']
+    if request['kill_at'] is not None:
+        logging.getLogger('basicsr').addHandler(_KillAt(request['kill_at'], request['kill_with']))
+    if request['break_sampler']:
+        DrawSampler.resume = lambda *_: None
+    return launch.main(request['pipeline'], Path(request['root']))
 
 
 def _free_port() -> int:
@@ -127,6 +159,8 @@ def _serve() -> None:
     register()
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
+    gc.collect()
+    gc.freeze()  # a child's collector would copy the pages of all that was imported
     for line in sys.stdin:
         request = json.loads(line)
         Path(request['output']).write_text('')
@@ -134,7 +168,7 @@ def _serve() -> None:
         for rank in range(request['ranks']):
             child = os.fork()
             if child == 0:
-                os._exit(_run(request, rank, port))
+                os._exit(_answer(request, rank, port))
             children.append(child)
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         answers.write(json.dumps(codes) + '\n')

@@ -1,5 +1,6 @@
 """Restormer, a baseline: the network of spandrel-extra-arches, with which official checkpoints load."""
 
+import warnings
 from typing import Annotated, Literal
 
 from basicsr.utils.registry import ARCH_REGISTRY
@@ -39,7 +40,9 @@ def Restormer(num_blocks: list[Blocks], heads: list[Count], num_refinement_block
         UserError: spandrel-extra-arches is not installed, or num_blocks and heads do not fit.
     """
     try:
-        from spandrel_extra_arches.architectures.Restormer import Restormer as Network
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', FutureWarning)  # another network of the library uses torch.jit when it is imported
+            from spandrel_extra_arches.architectures.Restormer import Restormer as Network
     except ImportError as error:
         raise UserError(f'network_g:type: Restormer needs spandrel-extra-arches ({error}); '
                         'pip install "glowdeblur_plugin[baselines]"') from error

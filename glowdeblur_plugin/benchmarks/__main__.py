@@ -5,15 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
+from glowdeblur_plugin.commands.arguments import picture_size, read_device
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, convert
-
-if TYPE_CHECKING:
-    import torch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,36 +50,17 @@ def _sample(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.benchmarks.figures import table, write_json
     from glowdeblur_plugin.benchmarks.sample_benchmark import run
 
-    device = _device(options.device)
+    device = read_device(options.device)
     precision = options.precision or ('bf16' if device.type == 'cuda' else 'fp32')
     variants = convert(options.variant, list[Literal['nano', 's600m', 's1600m']], '--variant')
     convert(precision, Literal['fp32', 'bf16'], '--precision')
     convert(options.steps, list[Annotated[int, Between(1)]], '--steps')
     convert(options.rounds, Annotated[int, Between(1)], '--rounds')
-    figures = run(variants, [_size(text) for text in options.size], options.steps, device, precision, options.rounds,
+    figures = run(variants, [picture_size(text) for text in options.size], options.steps, device, precision, options.rounds,
                   options.compile)
     print(table(figures))
     if options.json is not None:
         write_json(options.json, figures)
-
-
-def _size(text: str) -> tuple[int, int]:
-    sides = text.split('x')
-    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
-        raise UserError(f'--size: expected width x height such as 1280x720, found {text!r}')
-    return int(sides[0]), int(sides[1])
-
-
-def _device(name: str | None) -> 'torch.device':
-    import torch
-
-    try:
-        device = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
-    except RuntimeError as error:
-        raise UserError(f'--device: {name!r} is none; use cuda, cuda:1 or cpu') from error
-    if device.type not in ('cuda', 'cpu') or device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f'--device: there is no {name!r} here, {torch.cuda.device_count()} CUDA devices are')
-    return device
 
 
 def _data(options: argparse.Namespace) -> None:

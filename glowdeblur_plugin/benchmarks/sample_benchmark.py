@@ -10,25 +10,17 @@ nothing, nor do element-wise work and the launching of kernels.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from glowdeblur_plugin.archs.padding import pad_to_multiple
 from glowdeblur_plugin.archs.text_context import TextContext
 from glowdeblur_plugin.benchmarks.figures import Figure, figure, say
 from glowdeblur_plugin.benchmarks.machine_rates import Rates, fastest, measure_rates, seconds_of
-from glowdeblur_plugin.data.dataset_base import to_unit_range
+from glowdeblur_plugin.benchmarks.restoring import PRECISIONS, Size, peak_bytes, random_network, random_picture, restored_bytes
 from glowdeblur_plugin.models.compilation import compile_parts
-from glowdeblur_plugin.models.glowdeblur_evaluation import restore
 from glowdeblur_plugin.models.sampling_cost import FLOPS_OF_MAC, Cost, UntrainedGLOWDeblur, count_sampling, sampling_uses
-from glowdeblur_plugin.models.seeds import picture_generator
-from glowdeblur_plugin.resources import PeakMemory
-
-PRECISIONS = {'fp32': torch.float32, 'bf16': torch.bfloat16}
-Size = tuple[int, int]
 
 
 class MeasuredGLOWDeblur(UntrainedGLOWDeblur):
@@ -91,15 +83,6 @@ def floor_seconds(costs: dict[str, Cost], uses: dict[str, int], rates: Rates, va
                for part, count in uses.items())
 
 
-@torch.inference_mode()
-def restored_bytes(net: UntrainedGLOWDeblur, blurry: Tensor, steps: int) -> Tensor:
-    """Restored pictures (N, 3, H, W) of blurry ones, both uint8 on the network's device, as validation restores them."""
-    generators = [picture_generator(0, index) for index in range(len(blurry))]
-    condition = net.condition(pad_to_multiple(to_unit_range(blurry), net.size_multiple))
-    restored = restore(net, condition, generators, steps)[..., :blurry.shape[-2], :blurry.shape[-1]]
-    return (restored.float().clamp(0, 1) * 255).round().to(torch.uint8)
-
-
 def _rates(device: torch.device, precision: str) -> Rates:
     say(f'rates of {device} in {precision}')
     return measure_rates(device, PRECISIONS[precision])
@@ -107,20 +90,17 @@ def _rates(device: torch.device, precision: str) -> Rates:
 
 def _network(variant: str, device: torch.device, precision: str) -> MeasuredGLOWDeblur:
     say(f'{variant}: random weights')
-    with torch.random.fork_rng(), torch.device(device):
-        torch.manual_seed(0)
-        return MeasuredGLOWDeblur(variant=variant).eval().to(device, PRECISIONS[precision])
+    return random_network(partial(MeasuredGLOWDeblur, variant=variant), device, precision)
 
 
 def _measure(name: str, networks: Sequence[MeasuredGLOWDeblur], size: Size, steps: int, precision: str,
              rounds: int) -> dict[str, Figure]:
     net, device = networks[0], networks[0].null_text.device
-    blurry = torch.randint(256, (1, 3, *size[::-1]), generator=torch.Generator().manual_seed(0), dtype=torch.uint8).to(device)
+    blurry = random_picture(size, device)
 
     def restored(network: MeasuredGLOWDeblur, text_once: bool) -> None:
         network.text_once = text_once
-        with _arithmetic(device, precision):
-            restored_bytes(network, blurry, steps)
+        restored_bytes(network, blurry, steps, precision)
 
     ways: dict[str, Callable[[], None]] = {'plain': partial(restored, net, False), 'text_once': partial(restored, net, True)}
     if len(networks) > 1:
@@ -134,24 +114,9 @@ def _measure(name: str, networks: Sequence[MeasuredGLOWDeblur], size: Size, step
         say(f'{name}: round {number + 1} of {rounds}')
         for way, call in ways.items():
             seconds[way].append(seconds_of(call, device))
-    figures = {'s': figure(seconds['text_once']), 'peak_mib': figure([_peak(ways['text_once'], device)])}
+    figures = {'s': figure(seconds['text_once']), 'peak_mib': figure([peak_bytes(ways['text_once'], device) / 2 ** 20])}
     if 'compiled' in ways:
         figures['compiled_s'] = figure(seconds['compiled'])
     for way in ways.keys() - {'plain'}:
         figures[f'{way}_vs_plain'] = figure([own / plain for own, plain in zip(seconds[way], seconds['plain'])])
     return figures
-
-
-def _arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == 'bf16')
-
-
-def _peak(call: Callable[[], None], device: torch.device) -> float:
-    """Largest memory during a call, in MiB."""
-    if device.type == 'cuda':
-        torch.cuda.reset_peak_memory_stats(device)
-        call()
-        return torch.cuda.max_memory_allocated(device) / 2 ** 20
-    memory = PeakMemory(interval=0.02)
-    call()
-    return memory.look()

@@ -1,136 +1,124 @@
-"""`glowdeblur complexity`: what the network of an option file costs, before anything is allocated."""
+"""`glowdeblur complexity`: what networks cost, counted before anything is allocated, and measured if asked for."""
 
 import argparse
-import tempfile
-import warnings
-from pathlib import Path
-from typing import Any
+import platform
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from glowdeblur_plugin.commands.arguments import path, picture_size, read_device
 from glowdeblur_plugin.commands.option_files import read_options
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import Between, convert
 
-GIB, PICTURE = 2**30, (720, 1280)
-LABELS = {'prereconstruction': 'pre-reconstruction', 'encoder': 'codec, encoder', 'motion': 'motion estimator',
-          'text': 'null text, once', 'step': 'backbone, one step', 'decoder': 'codec, decoder'}
+if TYPE_CHECKING:
+    import torch
+
+    from glowdeblur_plugin.commands.complexity_rows import Row
+
+SIZES, TESTED_SIZE = ['256x256', '1280x720'], ['1280x720']
+STEPS = [20, 4]
 
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
-    parser = commands.add_parser('complexity', help='parameters, multiply-accumulates and memory of an option file',
-                                 description='Count parameters, multiply-accumulates and memory of the network of an option '
-                                             'file on shapes alone: no weights are loaded, no data is read, nothing is '
-                                             'allocated. A training file is counted at its crops, a test file at --size.')
-    parser.add_argument('-opt', required=True, metavar='FILE', help='option file: options/bpp.yml')
+    parser = commands.add_parser(
+        'complexity', help='parameters, multiply-accumulates, memory and seconds of networks',
+        description='Count parameters, multiply-accumulates and memory of NAFNet, Restormer and GLOWDeblur in their published '
+                    'sizes, or of the network of an option file, on shapes alone: no weights are loaded, no data is read, '
+                    'nothing is allocated. A training file is counted at its crops, all else at each --size. Seconds and '
+                    'measured memory come with --latency.')
+    parser.add_argument('-opt', metavar='FILE', help='option file: options/bpp.yml')
     parser.add_argument('--force_yml', nargs='+', default=[], metavar='SECTION:KEY=VALUE', help='change options')
-    parser.add_argument('--size', metavar='WxH', help='picture that is restored, with a test file (default: 1280x720)')
+    parser.add_argument('--network', nargs='+', metavar='NAME', help='some of those that are counted without -opt')
+    parser.add_argument('--size', nargs='+', metavar='WxH',
+                        help=f'pictures that are restored (default: {" ".join(SIZES)}, with -opt {TESTED_SIZE[0]})')
+    parser.add_argument('--steps', nargs='+', type=int, metavar='N',
+                        help=f'steps of sampling (default: {" ".join(map(str, STEPS))}, with -opt those of the file)')
+    parser.add_argument('--latency', action='store_true', help='also restore pictures by the clock, with random weights')
+    parser.add_argument('--device', help='of --latency: cuda, cuda:1, cpu (default: cuda where there is one)')
+    parser.add_argument('--precision', nargs='+', default=['fp32'], help='of --latency: fp32, bf16 or both (default: fp32)')
+    parser.add_argument('--rounds', type=int, default=5, help='of --latency: each median is of so many (default: 5)')
+    parser.add_argument('--json', type=path, metavar='FILE', help='also write what is printed as JSON')
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
+    convert(options.steps, list[Annotated[int, Between(1)]] | None, '--steps')
+    convert(options.rounds, Annotated[int, Between(1)], '--rounds')
+    convert(options.precision, list[Literal['fp32', 'bf16']], '--precision')
+    if options.opt is not None:
+        _experiment(options)
+        return
+    _require_none(options.force_yml, '--force_yml', 'changes an option file; give one with -opt')
+    from glowdeblur_plugin.commands.complexity_rows import count_rows, measure_rows
+    from glowdeblur_plugin.data.progress import ProgressLine
+    from glowdeblur_plugin.models.dry_run import dry_network
+    from glowdeblur_plugin.models.variants import VARIANTS
+
+    names = convert(options.network or list(VARIANTS), list[Literal[tuple(VARIANTS)]], '--network')
+    device = read_device(options.device) if options.latency else None
+    sizes, progress = [picture_size(text) for text in options.size or SIZES], ProgressLine()
+    rows, missing = [], []
+    for done, name in enumerate(names):
+        progress('networks counted', done, len(names))
+        try:
+            network, mode = dry_network(lambda: VARIANTS[name]().eval())
+        except UserError as error:
+            missing.append(f'{name} is left out: {error}')
+            continue
+        rows += count_rows(name, network, mode, sizes, options.steps or STEPS)
+    progress('networks counted', len(names), len(names))
+    for name in names if options.latency else []:
+        own = [row for row in rows if row.network == name]
+        if own:
+            measure_rows(own, VARIANTS[name], device, options.precision, options.rounds, progress)
+    _tell(options, rows, device, missing)
+
+
+def _experiment(options: argparse.Namespace) -> None:
+    _require_none(options.network, '--network', 'goes without -opt')
     opt = read_options(options.opt, options.force_yml)
     training = opt.get('train') is not None
-    if training and options.size is not None:
-        raise UserError('--size: a training file is counted at its crops, datasets:train:gt_size')
-    from basicsr.archs import build_network
+    if training:
+        _require_none(options.size, '--size', 'a training file is counted at its crops, datasets:train:gt_size')
+        _require_none(options.steps, '--steps', 'a training file is counted with one step')
+        _require_none(options.latency, '--latency', 'pictures are restored with a test file')
+    device = read_device(options.device) if options.latency else None
+    sizes = [picture_size(text) for text in options.size or TESTED_SIZE]
+    from glowdeblur_plugin.commands.complexity_experiment import Experiment
+    from glowdeblur_plugin.commands.complexity_rows import measure_rows, write_json
+    from glowdeblur_plugin.data.progress import ProgressLine
 
-    from glowdeblur_plugin.models.deblur_model import DeblurModel
-    from glowdeblur_plugin.models.dry_run import dry_network
+    experiment = Experiment(options.opt, opt)
+    lines, found = experiment.training() if training else experiment.rows(sizes, options.steps)
+    print('\n'.join([f'{options.opt}: {experiment.name}', *lines]))
+    if not training:
+        if device is not None:
+            measure_rows(found, experiment.build, device, options.precision, options.rounds, ProgressLine())
+        _tell(options, found, device, experiment.notes)
+        return
+    print(*experiment.notes, sep='\n', end='\n' if experiment.notes else '')
+    if options.json is not None:
+        write_json(options.json, [found], None)
 
-    with tempfile.TemporaryDirectory() as folder:
-        section, notes = _reachable(opt['network_g'], Path(folder))
-        network, mode = dry_network(lambda: DeblurModel.build_option('network_g', build_network, section))
-    lines = (_training if training else _restoring)(opt, network, mode, options.size)
-    print('\n'.join([f'{options.opt}: {section["type"]} {section.get("variant", "")}'.rstrip(), *lines, *notes]))
+
+def _tell(options: argparse.Namespace, rows: 'Sequence[Row]', device: 'torch.device | None', notes: Sequence[str]) -> None:
+    from glowdeblur_plugin.commands.complexity_rows import as_table, write_json
+
+    name = None if device is None else _device_name(device)
+    print('\n'.join([as_table(rows, name), *notes] if rows else notes))
+    if options.json is not None:
+        write_json(options.json, [row.as_entry() for row in rows], name)
 
 
-def _reachable(section: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """`network_g` with the known shapes in place of pretrained parts whose config is not on this machine, and what to say of
-    them."""
+def _require_none(value: object, name: str, why: str) -> None:
+    if value:
+        raise UserError(f'{name}: {why}')
+
+
+def _device_name(device: 'torch.device') -> str:
     import torch
-    from diffusers import AutoencoderDC, SanaTransformer2DModel
 
-    from glowdeblur_plugin.diffusion.autoencoder_codec import SANA_AUTOENCODER
-    from glowdeblur_plugin.diffusion.pretrained import load_part
-    from glowdeblur_plugin.diffusion.text_encoder import TextEncoder
-
-    warnings.filterwarnings('ignore', module='huggingface_hub')
-    known, notes = dict(section), []
-    for key, kind, shape in (('backbone', SanaTransformer2DModel, None), ('codec', AutoencoderDC, str(folder))):
-        if known.get(key) is None:
-            continue
-        with torch.device('meta'):
-            try:
-                load_part(f'network_g:{key}', kind, known[key])
-            except UserError:
-                if kind is AutoencoderDC:
-                    AutoencoderDC(**SANA_AUTOENCODER).save_config(folder)
-                known[key] = shape
-                notes.append(f"network_g:{key}: the config of '{section[key]}' is not on this machine; counted with the shape of "
-                             f"{'the variant' if shape is None else 'dc-ae-f32c32-sana-1.0'}.")
-    if known.get('text_encoder') is not None:
-        with torch.device('meta'):
-            try:
-                TextEncoder.from_pretrained('network_g:text_encoder', known['text_encoder'])
-            except UserError as error:
-                known = {**known, 'semantic': 'none', 'text_encoder': None, 'text_instruction': None}
-                notes.append(f'{error}; counted without it.')
-    return known, notes
-
-
-def _training(opt: dict[str, Any], network: Any, mode: Any, _: str | None) -> list[str]:
-    from basicsr.utils.registry import MODEL_REGISTRY
-
-    from glowdeblur_plugin.models.complexity import count_parts, training_memory
-    from glowdeblur_plugin.models.deblur_model import check_crops
-    from glowdeblur_plugin.options import read_section
-
-    model, data = MODEL_REGISTRY.get(opt['model_type']), opt['datasets']['train']
-    train = read_section(model.Options, opt['train'], 'train')
-    model.freeze_parts(network, train)
-    side, crops = data['gt_size'], data['batch_size_per_gpu']
-    check_crops(network, side)
-    memory = training_memory(network, mode, train, crops, side)
-    lines = _parts(count_parts(network, mode, side, side), f'a {side}x{side} crop')
-    lines += ['', f'{"memory on each device":34}{"GiB":>10}']
-    lines += [f'{name:34}{value / GIB:10.2f}' for name, value in memory.items()]
-    lines += [f'{"sum":34}{sum(memory.values()) / GIB:10.2f}', '',
-              f'{crops} crops a micro-batch, {train.precision}; the terms of the loss and what the allocator holds come on top.']
-    if train.sharding == 'fsdp':
-        lines.append('train:sharding: fsdp divides all but the activations and the frozen parts by the number of processes; a '
-                     'block of the backbone, which it gathers at a time, comes on top.')
-    return lines
-
-
-def _restoring(opt: dict[str, Any], network: Any, mode: Any, size: str | None) -> list[str]:
-    from glowdeblur_plugin.models.complexity import count_parts
-    from glowdeblur_plugin.models.dry_run import weight_bytes
-
-    width, height = _size(size)
-    multiple = getattr(network, 'size_multiple', 1)
-    padded = [-(-length // multiple) * multiple for length in (height, width)]
-    steps = (opt.get('val') or {}).get('steps', 20)
-    parts = count_parts(network, mode, *padded, steps)
-    lines = _parts(parts, f'{width}x{height}')
-    if len(parts) > 1:
-        lines += ['', f'with {steps} steps: {sum(part.uses * part.macs for part in parts) / 1e9:,.0f} GMAC']
-    peak = max(part.live_bytes for part in parts)
-    chosen = ', as in this file,' if (opt.get('val') or {}).get('precision') == 'bf16' else ''
-    halved = f'; val:precision: bf16{chosen} halves the weights' if opt['model_type'] == 'GLOWDeblurModel' else ''
-    lines += ['', f'memory: {weight_bytes(network) / GIB:.2f} GiB of weights, {peak / GIB:.2f} GiB at the peak beside them, '
-              f'the whole picture at once in float32{halved}']
-    return lines
-
-
-def _parts(parts: list[Any], what: str) -> list[str]:
-    lines = [f'{"part":22}{"parameters":>16}{"trained":>16}{"GMAC of " + what:>26}']
-    return lines + [f'{LABELS.get(part.name, part.name):22}{part.parameters:16,}{part.trained:16,}{part.macs / 1e9:26,.2f}'
-                    for part in parts]
-
-
-def _size(text: str | None) -> tuple[int, int]:
-    if text is None:
-        return PICTURE[::-1]
-    width, _, height = text.partition('x')
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise UserError(f'--size: expected width x height such as 1280x720, found {text!r}')
-    return int(width), int(height)
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    return f'{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads'

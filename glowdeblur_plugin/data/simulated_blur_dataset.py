@@ -26,7 +26,7 @@ from glowdeblur_plugin.options import Between, unknown_key
 Range = Annotated[tuple[float, float], Between(0)]
 Chance = Annotated[float, Between(0, 1)]
 LONGEST_BLUR, MOST_POINTS = 100, 64
-DOMAIN_KEYS = ('kinds', 'blur_length', 'noise', 'bayer', 'rolling_shutter', 'jpeg')
+DOMAIN_KEYS = ('kinds', 'blur_length', 'direction', 'noise', 'bayer', 'rolling_shutter', 'jpeg')
 
 
 @dataclass(kw_only=True)
@@ -36,7 +36,7 @@ class SimulatedBlurOptions(TextOptions):
     Attributes:
         dataroot_gt: sharp pictures, a packed set (.lmdb) or a folder.
         domain: name of the blur domain, see `simulate/domains.py`.
-        kinds, blur_length, noise, bayer, rolling_shutter, jpeg: take the place of the domain's own, see `Domain`; `kinds` is a
+        kinds, blur_length, direction, noise, bayer, rolling_shutter, jpeg: take the place of the domain's own, see `Domain`; `kinds` is a
             section of weights.
         zoom: smallest and largest factor by which a training picture is magnified before it is blurred.
         change_colours: shuffle and scale the colour channels of a training picture before it is blurred.
@@ -51,6 +51,7 @@ class SimulatedBlurOptions(TextOptions):
     domain: Literal[tuple(DOMAINS)]
     kinds: dict[str, Annotated[float, Between(0)]] | None = None
     blur_length: Annotated[tuple[float, float], Between(0, LONGEST_BLUR)] | None = None
+    direction: Annotated[tuple[float, float], Between(-180, 180)] | None = None
     noise: Range | None = None
     bayer: Chance | None = None
     rolling_shutter: Chance | None = None
@@ -96,7 +97,7 @@ class SimulatedBlurDataset(DeblurDataset):
                 raise unknown_key(f'{section}:kinds', kind, KINDS)
         if options.kinds is not None and sum(options.kinds.values()) <= 0:
             raise UserError(f'{section}:kinds: all weights are 0; give at least one of {", ".join(KINDS)} a weight above 0')
-        for key in ('blur_length', 'noise', 'zoom'):
+        for key in ('blur_length', 'direction', 'noise', 'zoom'):
             limits = getattr(options, key)
             if limits is not None and limits[0] > limits[1]:
                 raise UserError(f'{section}:{key}: {list(limits)} must be [smallest, largest]')

@@ -87,8 +87,8 @@ def build_trained(found: FoundNetwork, weights: Path, param_key: str = AVERAGE, 
 def _network_section(content: Any, file: Path) -> dict[str, Any]:
     section = content.get('network_g') if isinstance(content, Mapping) else None
     if not isinstance(section, Mapping) or 'type' not in section:
-        raise UserError(f"{file}: no section 'network_g' with a type, so it does not say which network the weights are of; give "
-                        'the option file of its training or test')
+        raise UserError(f"{file}: no section 'network_g' with a type, so it does not say which network the weights are of; "
+                        'give the option file of its training or test')
     return dict(section)
 
 
@@ -108,5 +108,5 @@ def _recognised(state: Mapping[str, Tensor], weights: Path) -> dict[str, Any]:
                 raise UserError(f"'{weights}': a {kind} for {arguments[BASELINES[kind]]} channels; pictures have {COLOURS}")
             return {'type': kind, **arguments}
     names = ', '.join(list(state)[:3])
-    raise UserError(f'{unknown} it is neither a NAFNet nor a Restormer (its first names are {names}); give the option file of its '
-                    'training or test')
+    raise UserError(f'{unknown} it is neither a NAFNet nor a Restormer (its first names are {names}); give the option file of '
+                    'its training or test')

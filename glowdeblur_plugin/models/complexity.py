@@ -24,7 +24,6 @@ class PartCount(NamedTuple):
         parameters, trained: how many it has, and how many of them are trained.
         macs: multiply-accumulates of one forward pass over one picture.
         live_bytes: the most that its tensors need at one time in that pass without gradient, beside the weights.
-        uses: passes that restore one picture.
     """
 
     name: str
@@ -32,27 +31,29 @@ class PartCount(NamedTuple):
     trained: int
     macs: int
     live_bytes: int
-    uses: int
 
 
-def count_parts(network: nn.Module, mode: DryRun, height: int, width: int, steps: int = 1) -> list[PartCount]:
+def count_parts(network: nn.Module, mode: DryRun, height: int, width: int) -> list[PartCount]:
     """The parts of a network from `dry_network`, each in one forward pass over a picture of `height` x `width`, multiples of the
     network's `size_multiple`, in float32; of networks other than GLOWDeblur the whole.
 
     The alignment is counted without the codec's encoder that it runs, the backbone with one step of sampling, and without a text
     but the null embedding, whose weights are the backbone's.
-
-    Args:
-        steps: of sampling, for `uses`.
     """
-    if isinstance(network, GLOWDeblur):
-        with mode:
-            runs, uses = part_runs(network, height, width), sampling_uses(network, steps)
-    else:
-        with mode:
+    with mode:
+        if isinstance(network, GLOWDeblur):
+            runs = part_runs(network, height, width)
+        else:
             picture = torch.empty(1, 3, height, width)
-        runs, uses = {'network': PartRun(network, lambda: network(picture), (picture, ))}, {'network': 1}
-    return [PartCount(name, *_sizes(part.module), *_cost(mode, part.run), uses[name]) for name, part in runs.items()]
+            runs = {'network': PartRun(network, lambda: network(picture), (picture, ))}
+    return [PartCount(name, *_sizes(part.module), *_cost(mode, part.run)) for name, part in runs.items()]
+
+
+def picture_macs(network: nn.Module, parts: list[PartCount], steps: int | None) -> int:
+    """Multiply-accumulates of restoring one picture: the sum over the parts from `count_parts` of how often each is used, with
+    `steps` of sampling at guidance 1 (None for networks that do not sample)."""
+    uses = {} if steps is None else sampling_uses(network, steps)
+    return sum(uses.get(part.name, 1) * part.macs for part in parts)
 
 
 def training_memory(network: nn.Module, mode: DryRun, options: DeblurTrainOptions, crops: int, side: int) -> dict[str, int]:

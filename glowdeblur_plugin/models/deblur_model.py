@@ -284,7 +284,8 @@ class DeblurModel(CheckpointedModel):
         """Set the rate of the step that micro-batch `current_iter` belongs to by `warmup_cosine`; `warmup_iter` is not used."""
         options = self.train_options
         step, steps = -(-current_iter // options.accumulate), options.total_iter // options.accumulate
-        factor = warmup_cosine(step, steps, options.scheduler.warmup_share, options.scheduler.final_lr_ratio)
+        scheduler = options.scheduler
+        factor = warmup_cosine(step, steps, scheduler.warmup_share, scheduler.final_lr_ratio, scheduler.constant_share)
         for group, peak in zip(self.optimizer_g.param_groups, self._peak_rates):
             group['lr'] = peak * factor
 
@@ -371,8 +372,8 @@ class DeblurModel(CheckpointedModel):
         """Called on rank 0 with a row for each picture: `index`, `path`, the metrics and the floats of `evaluate_picture`."""
 
 
-def check_crops(network: nn.Module, side: int) -> None:
-    """Check the side of the training crops.
+def check_crops(network: nn.Module, side: int, option: str = 'datasets:train:gt_size') -> None:
+    """Check the side of the training crops, which `option` sets.
 
     Raises:
         UserError: the network cannot take it.
@@ -381,5 +382,4 @@ def check_crops(network: nn.Module, side: int) -> None:
     if side % multiple:
         near = side // multiple * multiple
         choice = f'{near} or {near + multiple}' if near else str(multiple)
-        raise UserError(
-            f'datasets:train:gt_size: {side} is not a multiple of {multiple}, which this network needs; use {choice}')
+        raise UserError(f'{option}: {side} is not a multiple of {multiple}, which this network needs; use {choice}')

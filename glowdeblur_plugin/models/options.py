@@ -1,8 +1,10 @@
 """The sections `train` and `val` that all our models share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between
 
 BELOW_ONE = 0.999999
@@ -26,11 +28,17 @@ class OptimizerOptions:
 
 @dataclass(kw_only=True)
 class SchedulerOptions:
-    """`train:scheduler`: warm-up as a share of all steps, then a cosine down to `final_lr_ratio` of the peak."""
+    """`train:scheduler`: warm-up and constant rate, shares of all steps, then a cosine down to `final_lr_ratio` of the peak."""
 
     type: Literal['CosineWithWarmup'] = 'CosineWithWarmup'
     warmup_share: Annotated[float, Between(0, 1)] = 0.0
+    constant_share: Annotated[float, Between(0, 1)] = 0.0
     final_lr_ratio: Annotated[float, Between(0, 1)] = 0.0
+
+    def __post_init__(self) -> None:
+        if self.warmup_share + self.constant_share > 1:
+            raise UserError(f'train:scheduler: warmup_share {self.warmup_share:g} and constant_share {self.constant_share:g} '
+                            'are more than 1 together, the whole run')
 
 
 @dataclass(kw_only=True)
@@ -67,3 +75,10 @@ class DeblurTrainOptions:
     keep_checkpoints: Annotated[int, Between(1)] | None = 3
     gradient_checkpointing: bool = False
     sharding: Literal['none', 'fsdp'] = 'none'
+
+    def check_data(self, data: Mapping[str, Any]) -> None:
+        """Check what must agree with `data`, the section `datasets:train`; nothing here.
+
+        Raises:
+            UserError: it does not.
+        """

@@ -1,5 +1,6 @@
 """Training and test of regression baselines: a blurry picture in, a sharp one out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +9,9 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor, nn
 
 from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.models.deblur_model import DeblurModel
+from glowdeblur_plugin.models.deblur_model import DeblurModel, check_crops
 from glowdeblur_plugin.models.options import DeblurTrainOptions
+from glowdeblur_plugin.models.progressive import ProgressiveCrops, ProgressiveOptions
 from glowdeblur_plugin.models.tile_choice import TileChoice, TileSettings
 from glowdeblur_plugin.models.validation import PictureResult
 
@@ -23,10 +25,21 @@ class RestorationTrainOptions(DeblurTrainOptions):
     Attributes:
         pixel_opt: a loss of BasicSR's registry, such as `{type: L1Loss, loss_weight: 1.0}`, of restored and sharp pictures.
         frequency_opt: one more loss of them, such as `FrequencyL1Loss`; None for none.
+        progressive: crops that grow while batches shrink; None keeps those of the data set.
     """
 
     pixel_opt: dict[str, Any] = field(default_factory=lambda: {'type': 'L1Loss'})
     frequency_opt: dict[str, Any] | None = None
+    progressive: ProgressiveOptions | None = None
+
+    def __post_init__(self) -> None:
+        if self.progressive is not None:
+            self.progressive.check_length(self.total_iter)
+
+    def check_data(self, data: Mapping[str, Any]) -> None:
+        """Check that the data set gives what `progressive` cuts from, see the base class."""
+        if self.progressive is not None:
+            self.progressive.check_data(data)
 
 
 @MODEL_REGISTRY.register()
@@ -49,14 +62,22 @@ class RestorationModel(DeblurModel):
         """Build the losses `train:pixel_opt` and `train:frequency_opt` beside what all models need.
 
         Raises:
-            UserError: no such loss, or one that does not take the given keys.
+            UserError: no such loss, or one that does not take the given keys; or a size of `train:progressive` that the network
+                cannot take.
         """
         super().init_training_settings()
         options = self.train_options
         self.criteria = self.build_losses(pixel_opt=options.pixel_opt, frequency_opt=options.frequency_opt)
+        self.progressive = None if options.progressive is None else ProgressiveCrops(options.progressive)
+        for side in options.progressive.gt_sizes if options.progressive else ():
+            check_crops(self.bare_net, side, 'train:progressive:gt_sizes')
 
     def compute_losses(self, generator: torch.Generator, current_iter: int) -> dict[str, Tensor]:
-        """The losses of the restored pictures, `l_pix` and, where there is one, `l_frequency`."""
+        """The losses of the restored pictures, `l_pix` and, where there is one, `l_frequency`, of the crops that `progressive`
+        leaves of the batch."""
+        if self.progressive is not None:
+            self.batch = self.progressive.cut(self.batch, current_iter, generator)
+            self.lq, self.gt = self.batch['lq'], self.batch['gt']
         restored = self.net_g(self.lq)
         with torch.autocast(self.device.type, enabled=False):
             return {LOSS_NAMES[name]: criterion(restored.float(), self.gt) for name, criterion in self.criteria.items()}

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset, default_collate
 
 from glowdeblur_plugin.data.decode import PICTURE_SUFFIXES
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.metrics.measure import PictureFailed
 
 PictureResult = dict[str, Tensor | float]
 Row = dict[str, Any]
@@ -54,7 +55,8 @@ def mean_scalars(rows: list[Row]) -> dict[str, float]:
 
 def picture_metrics(restored: Tensor, sharp: Tensor | None, metrics: Mapping[str, Mapping[str, Any]],
                     path: str) -> dict[str, float]:
-    """BasicSR's metrics of a picture (1, 3, H, W) in [0, 1], computed on 8-bit BGR as BasicSR does.
+    """BasicSR's metrics of a picture (1, 3, H, W) in [0, 1], computed on 8-bit BGR as BasicSR does. One that has no value for
+    this picture is left out, and the log says so.
 
     Args:
         sharp: the ground truth of the same shape, or None for data without.
@@ -69,11 +71,14 @@ def picture_metrics(restored: Tensor, sharp: Tensor | None, metrics: Mapping[str
         images['img2'] = tensor2img(sharp)
     values = {}
     for name, section in metrics.items():
-        needs = inspect.signature(METRIC_REGISTRY.get(section['type'])).parameters
-        if sharp is None and 'img2' in needs:
+        truth = inspect.signature(METRIC_REGISTRY.get(section['type'])).parameters.get('img2')
+        if sharp is None and truth is not None and truth.default is truth.empty:
             raise UserError(f"val:metrics:{name}: {section['type']} compares with a sharp picture, and '{path}' has none; "
                             'remove the metric')
-        values[name] = float(calculate_metric(images, dict(section)))
+        try:
+            values[name] = float(calculate_metric(images, dict(section)))
+        except PictureFailed as error:
+            get_root_logger().warning(f"val:metrics:{name}: '{path}' does not count: {error}")
     return values
 
 

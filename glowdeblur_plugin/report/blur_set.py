@@ -3,10 +3,10 @@
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from glowdeblur_plugin.data.picture_source import LmdbSource, PictureSource, che
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.data.side_data import MotionSource, motion_sibling
 from glowdeblur_plugin.data.simulate.domains import DOMAINS
-from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
 from glowdeblur_plugin.data.window import Window
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import unknown_key
@@ -115,14 +114,21 @@ def _sharp_sibling(root: Path) -> Path | None:
 
 
 class SimulatedBlur(BlurSet):
-    """A domain of the blur simulator on sharp pictures, whole ones less the margin; seed 0, so it comes out the same each
-    time."""
+    """Sharp pictures blurred by the simulator, whole ones less the margin; seed 0, so it comes out the same each time.
+
+    Args:
+        section: keys of a `SimulatedBlurDataset`, with its `domain` and `dataroot_gt`.
+        pictures: how many are wanted; None for one of each sharp picture.
+    """
 
     origin = 'true'
 
-    def __init__(self, label: str, domain: str, root: Path, pictures: int | None) -> None:
+    def __init__(self, label: str, section: Mapping[str, Any], pictures: int | None) -> None:
+        # It takes seconds, which sets of pictures need not wait for.
+        from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset
+
         self.label = label
-        section = {'phase': 'val', 'dataroot_gt': str(root), 'domain': domain, 'dtype': 'uint8'}
+        section = {**section, 'phase': 'val', 'dtype': 'uint8', 'draws_per_picture': 1}
         dataset = SimulatedBlurDataset(section, label)
         if pictures is not None and pictures > len(dataset):
             section['draws_per_picture'] = math.ceil(pictures / len(dataset))
@@ -181,7 +187,7 @@ def open_set(text: str, pictures: int | None = None, progress: Progress = silent
             raise unknown_key(text, domain, DOMAINS)
         if not path:
             raise UserError(f'{text} names no sharp pictures; give {text}PATH, a packed set (.lmdb) or a folder')
-        return SimulatedBlur(f'{domain}:{short_name(Path(path))}', domain, Path(path), pictures)
+        return SimulatedBlur(f'{domain}:{short_name(Path(path))}', {'dataroot_gt': path, 'domain': domain}, pictures)
 
 
 def short_name(root: Path) -> str:

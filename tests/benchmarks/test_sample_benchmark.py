@@ -8,7 +8,8 @@ import torch
 
 from glowdeblur_plugin.benchmarks.__main__ import main
 from glowdeblur_plugin.benchmarks.machine_rates import Rates
-from glowdeblur_plugin.benchmarks.sample_benchmark import MeasuredGLOWDeblur, floor_seconds, restored_bytes
+from glowdeblur_plugin.benchmarks.restoring import restored_bytes
+from glowdeblur_plugin.benchmarks.sample_benchmark import MeasuredGLOWDeblur, floor_seconds
 from glowdeblur_plugin.models.glowdeblur_evaluation import RestorationSettings, evaluate
 from glowdeblur_plugin.models.sampling_cost import Cost, UntrainedGLOWDeblur, count_sampling, sampling_uses
 from glowdeblur_plugin.models.seeds import picture_generator

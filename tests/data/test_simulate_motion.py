@@ -175,6 +175,15 @@ def test_shake_and_lines_have_the_drawn_length_in_the_middle():
         assert np.hypot(along, across) + minor == pytest.approx(13, rel=3e-3)
 
 
+def test_lines_lie_within_the_directions_of_their_domain():
+    domain, found = Domain({'linear': 1}, (8, 8), (0, 0), direction=(-20, 40)), []
+    for seed in range(40):
+        scene = flat_scene('linear', 8, domain, Bounds(8, 8, 20), np.random.default_rng(seed))
+        along, across, _ = motion_of(scene.background, 8, 8, scene.weights)[:, 4, 4]
+        found.append(np.degrees(np.arctan2(across, along)) / 2)
+    assert -20 <= min(found) < -15 and 35 < max(found) <= 40
+
+
 def test_a_moving_object_blurs_itself_and_the_still_background_stays_sharp():
     seen = 0
     for seed in range(24):

@@ -21,6 +21,7 @@ def simulated(photographs, **changes: Any) -> SimulatedBlurDataset:
     ({'render': 'device', 'domain': 'bsd', 'rolling_shutter': 0.2}, 'set rolling_shutter: 0, or render: worker'),
     ({'render': 'gpu'}, "datasets:train:render: 'gpu' is not one of worker, device"),
     ({'jpeg': 1.5}, 'datasets:train:jpeg: 1.5 is out of range, must be from 0 to 1'),
+    ({'direction': [160, 20]}, r'datasets:train:direction: \[160.0, 20.0\] must be \[smallest, largest\]'),
     ({'trajectory': 1}, 'datasets:train:trajectory: 1 is out of range, must be from 2 to 64'),
     ({'domain': 'gopro', 'bayer': 0.1}, 'datasets:train:bayer: 0.1 with response none would come after the camera response'),
 ])
@@ -31,7 +32,8 @@ def test_what_the_simulator_cannot_do_is_refused(photographs, change, message):
 
 
 def test_options_take_the_place_of_the_domains_own(photographs):
-    own = {'kinds': {'zoom': 1.0}, 'blur_length': [2, 3], 'noise': [0, 1], 'bayer': 0.5, 'rolling_shutter': 0.25, 'jpeg': 1.0}
+    own = {'kinds': {'zoom': 1.0}, 'blur_length': [2, 3], 'noise': [0, 1], 'bayer': 0.5, 'rolling_shutter': 0.25, 'jpeg': 1.0,
+           'direction': [-20, 20]}
     domain = simulated(photographs, **own).domain
     found = {key: value for key, value in vars(domain).items() if key in own}
     assert {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()} == own

@@ -15,6 +15,7 @@ from spandrel_extra_arches.architectures.Restormer import Restormer as AuthorsRe
 from torch import nn
 
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
+from glowdeblur_plugin.archs.nafnet_arch import NAFNet
 from glowdeblur_plugin.archs.pre_reconstruction_arch import PreReconstruction
 from glowdeblur_plugin.diffusion.colour import correct_colour
 from glowdeblur_plugin.errors import UserError
@@ -59,7 +60,7 @@ def run(network: nn.Module, picture: np.ndarray, multiple: int) -> np.ndarray:
 
 @pytest.mark.parametrize('kind', ['NAFNet', 'Restormer'])
 @pytest.mark.parametrize('wrap', [lambda state: {'params': state},
-                                  lambda state: {f'module.{name}': value for name, value in state.items()}], ids=['key', 'bare'])
+                                  lambda state: {f'module.{name}': value for name, value in state.items()}])
 def test_authors_files_are_known_by_their_names_and_shapes(tmp_path: Path, picture: np.ndarray, kind: str, wrap: Any) -> None:
     torch.manual_seed(0)
     network, multiple = {
@@ -121,6 +122,18 @@ def test_tiles_give_what_a_local_network_gives_in_one_piece(tmp_path: Path, pict
         results.append(restorer.restore(picture))
     assert len(pools) == 3 and np.abs(results[0] - picture).max() > 0.01
     np.testing.assert_allclose(*results, atol=1e-6)
+
+
+def test_local_pooling_is_asked_for_by_the_caller(tmp_path: Path) -> None:
+    """It shows in pictures larger than 1.5 times the training size of 256."""
+    sizes = {'width': 2, 'middle_blk_num': 1, 'enc_blk_nums': [1], 'dec_blk_nums': [1]}
+    torch.save(shaken(AuthorsNAFNet(**sizes)).state_dict(), tmp_path / 'a.pth')
+    large = np.float32(data.astronaut()[:400, :400]) / 255
+    plain, local = (Restorer.from_weights(tmp_path / 'a.pth', device='cpu', tlc=tlc) for tlc in (None, True))
+    wanted = NAFNet(**sizes, tlc=True).eval()
+    wanted.load_state_dict(plain.network.state_dict())
+    np.testing.assert_allclose(local.restore(large), run(wanted, large, 2), atol=1e-6)
+    assert np.abs(local.restore(large) - plain.restore(large)).max() > 1e-5
 
 
 def test_half_precision_is_near_full_precision_and_not_equal(tmp_path: Path, picture: np.ndarray) -> None:

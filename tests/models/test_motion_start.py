@@ -1,20 +1,16 @@
 """GLOWDeblur started from a motion estimator trained alone, which then stays as it is."""
 
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
-from torch import distributed, multiprocessing
 
 from glowdeblur_plugin.archs.picture_parts import FULL_PARTS, NANO_PARTS
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
 from glowdeblur_plugin.models.motion_model import MotionModel
-from glowdeblur_plugin.register import register
 from toy_model import resume, same, toy_options, train
 from toy_run import Options, Runs, write_options
 
@@ -118,12 +114,9 @@ def test_two_runs_by_their_option_files(runs: Runs, restoration_options: Options
     assert all(torch.equal(value, weights[1]['params'][f'motion.{key}']) for key, value in weights[0]['params_ema'].items())
 
 
-def _rank(rank: int, port: int, folder: Path) -> None:
+def _rank(rank: int, place_of_runs: str) -> None:
     """The estimator on crops whose motion one rank alone knows, with a validation; then the whole network with it frozen."""
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
-    register()
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', rank=rank, world_size=2)
+    folder = Path(place_of_runs)
     place = {'dist': True, 'rank': rank, 'world_size': 2}
     (folder / 'alone').mkdir(exist_ok=True)
     settings = toy_options(folder / 'alone', total_iter=3)
@@ -136,14 +129,10 @@ def _rank(rank: int, port: int, folder: Path) -> None:
     train(model, *(_batch(2 * step + rank) for step in range(4)))
     torch.save({'alone': alone.bare_net.state_dict(), 'whole': model.bare_net.state_dict(), 'log': model.get_current_log(),
                 'baselines': alone.baselines.state()}, folder / f'rank{rank}.pt')
-    distributed.destroy_process_group()
 
 
-def test_two_processes_share_baselines_and_leave_the_frozen_estimator_alone(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    multiprocessing.spawn(_rank, (port, tmp_path), nprocs=2)
+def test_two_processes_share_baselines_and_leave_the_frozen_estimator_alone(runs: Runs, tmp_path: Path) -> None:
+    runs.call(_rank, tmp_path)
     first, second = (torch.load(tmp_path / f'rank{rank}.pt', weights_only=True) for rank in range(2))
     assert first['baselines'] == second['baselines']
     assert same(first['alone'], second['alone']) and same(first['whole'], second['whole'])

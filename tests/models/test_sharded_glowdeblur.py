@@ -1,19 +1,16 @@
 """GLOWDeblurModel on two gloo processes with pairs, which know no motion: whole weights on each (DDP), and sharded (FSDP2)."""
 
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
 
 from glowdeblur_plugin.data.paired_lmdb_dataset import PairedLMDBDataset
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
 from glowdeblur_plugin.models.sharding import unsharded
-from glowdeblur_plugin.register import register
-from toy_model import same, toy_options, train
+from toy_model import resume, same, toy_options, train
+from toy_run import SMALL_PICTURE_PART, Runs
 
 ITERATIONS = 6
 RATE = 0.001
@@ -22,48 +19,48 @@ RUNS = {
     'sharded': {'sharding': 'fsdp'},
     'sharded, recomputed': {'sharding': 'fsdp', 'gradient_checkpointing': True},
 }
+RESUMED_AT = 4
 
 
 def _run(folder: str, rank: int, batches: list[dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
-    """Train on the rank's own batches, first without and then with the flow."""
+    """Train on the rank's own batches, first without and then with the flow; with recomputation go on from the run before."""
     common = dict(total_iter=ITERATIONS, warmup_phase_share=0.34, optim_g={'lr': RATE}, scheduler={'final_lr_ratio': 1.0},
                   accumulate=2, ema_decay=0.5, grad_clip=0.5)
     options = toy_options(Path(folder), **{**common, **settings})
-    options |= {'model_type': 'GLOWDeblurModel', 'network_g': {'type': 'GLOWDeblur', 'target': 'around'}, 'dist': True,
-                'rank': rank, 'world_size': 2}
+    options |= {'model_type': 'GLOWDeblurModel', 'network_g': {'type': 'GLOWDeblur', 'target': 'around',
+                'prereconstruction': SMALL_PICTURE_PART}, 'dist': True, 'rank': rank, 'world_size': 2}
+    resumed, state = 'gradient_checkpointing' in settings, None
+    if resumed:
+        options, state = resume(options, RESUMED_AT)
     model = GLOWDeblurModel(options)
+    if resumed:
+        model.resume_training(state)
     start = {name: unsharded(value).detach().clone() for name, value in model.bare_net.named_parameters()}
     logs = []
-    for batch in batches:
+    for batch in batches[model.iteration:]:
         train(model, batch)
         logs.append(model.get_current_log())
+        if model.iteration == RESUMED_AT:
+            model.save(0, RESUMED_AT)
     weights, average = ({name: unsharded(value).detach().clone() for name, value in network.state_dict().items()}
                         for network in (model.bare_net, model.net_g_ema))
     moved = [name for name in start if not torch.equal(start[name], weights[name])]
     return {'weights': weights, 'average': average, 'moved': moved, 'logs': logs}
 
 
-def _rank(rank: int, port: int, folder: str, pairs: str) -> None:
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
-    register()
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', rank=rank, world_size=2)
+def _rank(rank: int, folder: str, pairs: str) -> None:
     roots = {f'dataroot_{side}': str(Path(pairs) / side) for side in ('lq', 'gt')}
     data = PairedLMDBDataset({'name': 'pairs', 'phase': 'train', 'gt_size': 16, 'seed': rank, **roots})
     batches = [torch.utils.data.default_collate([data[draw], data[draw + 1]]) for draw in range(ITERATIONS)]
     results = {name: _run(folder, rank, batches, settings) for name, settings in RUNS.items()}
     torch.save(results, Path(folder) / f'rank{rank}.pt')
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module')
-def ranks(tmp_path_factory: pytest.TempPathFactory, pairs: Path) -> list[dict[str, dict[str, Any]]]:
+def ranks(runs: Runs, tmp_path_factory: pytest.TempPathFactory, pairs: Path) -> list[dict[str, dict[str, Any]]]:
     """What each rank found, by run."""
     folder = tmp_path_factory.mktemp('ranks')
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    multiprocessing.spawn(_rank, (port, str(folder), str(pairs)), nprocs=2)
+    runs.call(_rank, folder, str(pairs))
     return [torch.load(folder / f'rank{rank}.pt', weights_only=True) for rank in range(2)]
 
 
@@ -95,6 +92,7 @@ def test_sharded_training_equals_ddp(ranks: list[dict[str, dict[str, Any]]]) -> 
             torch.testing.assert_close(sharded[part][key], value, rtol=1e-6, atol=0.01 * RATE)
 
 
-def test_recomputing_sharded_blocks_changes_nothing(ranks: list[dict[str, dict[str, Any]]]) -> None:
+def test_a_checkpoint_of_shards_goes_on_with_recomputed_blocks_bit_for_bit(ranks: list[dict[str, dict[str, Any]]]) -> None:
     sharded, recomputed = ranks[0]['sharded'], ranks[0]['sharded, recomputed']
-    assert recomputed['logs'] == sharded['logs'] and same(recomputed['weights'], sharded['weights'])
+    assert recomputed['logs'] == sharded['logs'][RESUMED_AT:] and len(recomputed['logs']) == 2
+    assert all(same(recomputed[part], sharded[part]) for part in ('weights', 'average'))

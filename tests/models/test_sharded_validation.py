@@ -1,18 +1,16 @@
 """Two gloo processes on the CPU against one: validation, gradients, checkpoints and the guard; weights whole and sharded."""
 
-import os
-import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import distributed, multiprocessing
 from torch.utils.data import DataLoader
 
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.sharding import local_shards, unsharded
 from toy_model import ToyModel, ToyNet, ToyPictures, resume, same, toy_batch, toy_options, train
+from toy_run import Runs
 
 COUNTS = (5, 2, 1)
 TRAIN = {'total_iter': 6, 'accumulate': 2, 'ema_decay': 0.5, 'grad_clip': 0.1}
@@ -44,10 +42,7 @@ def _resumed(options: dict[str, Any], *batches: dict[str, Any]) -> dict[str, Any
     return _state(model)
 
 
-def _rank(rank: int, port: int, folder: str, sharding: str) -> None:
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port), GLOO_SOCKET_IFNAME='lo')
-    torch.set_num_threads(1)
-    distributed.init_process_group('gloo', rank=rank, world_size=2)
+def _rank(rank: int, folder: str, sharding: str) -> None:
     settings = {**TRAIN, 'sharding': sharding}
     options = {**toy_options(Path(folder), **settings), 'dist': True, 'rank': rank, 'world_size': 2}
     model = ToyModel(options)
@@ -67,18 +62,14 @@ def _rank(rank: int, port: int, folder: str, sharding: str) -> None:
     outcome |= {'log': log, 'message': message, 'state': _state(model), 'going_on': going_on,
                 'kept': sum(local.numel() for local in local_shards(model.bare_net.parameters()))}
     torch.save(outcome, Path(folder) / f'rank{rank}.pt')
-    distributed.destroy_process_group()
 
 
 @pytest.fixture(scope='module', params=KINDS)
-def folder(request, tmp_path_factory) -> Path:
+def folder(runs: Runs, request, tmp_path_factory) -> Path:
     """Where two ranks have worked, each leaving `rank<r>.pt`."""
     folder = tmp_path_factory.mktemp('ranks')
     toy_options(folder)
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    multiprocessing.spawn(_rank, (port, str(folder), request.param), nprocs=2)
+    runs.call(_rank, folder, request.param)
     return folder
 
 

@@ -1,6 +1,7 @@
 """The audit of whole sets: what is measured, and how well the estimator does where the truth is known."""
 
 import json
+import pickle
 from itertools import combinations
 
 import numpy as np
@@ -76,14 +77,15 @@ def test_records_hold_what_was_seen(blurred):
             assert picture.saturation == (sample.lq >= 250).any(axis=2).mean()
 
 
-def test_the_number_of_processes_changes_nothing(sharp_folder, monkeypatch):
+def test_the_number_of_processes_changes_nothing(blurred, sharp_folder, monkeypatch):
+    """Simulated sets are handed over as they are to processes that start with nothing; those would take long to import them."""
     monkeypatch.setattr(blur_record, 'PICTURES_PER_PROCESS', 1)
     monkeypatch.setattr(blur_record, 'PICTURES_AT_ONCE', 1)
-    seen = []
-    alone, shared = (measure_set(open_set(f'bsd:{sharp_folder}'), None, workers, lambda *counts: seen.append(counts))
-                     for workers in (1, 2))
-    assert seen == [(f'{alone.label}: measured', done, 2) for done in range(3)] * 2
-    for one, other in zip(alone.pictures, shared.pictures):
+    seen, samples, simulated = [], Samples('lines', blurred('linear', 40, 8, 24)[:2]), open_set(f'bsd:{sharp_folder}')
+    alone, shared = (measure_set(samples, None, workers, lambda *counts: seen.append(counts)) for workers in (1, 2))
+    assert seen == [('lines: measured', done, 2) for done in range(3)] * 2
+    handed_over = measure_set(pickle.loads(pickle.dumps(simulated)))
+    for one, other in zip(alone.pictures + measure_set(simulated).pictures, shared.pictures + handed_over.pictures, strict=True):
         assert one[:3] == other[:3] and one.motion.keys() == other.motion.keys() == {'true', 'pairs', 'estimated'}
         for origin, estimate in one.motion.items():
             np.testing.assert_array_equal(estimate.motion, other.motion[origin].motion)

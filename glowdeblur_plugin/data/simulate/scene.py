@@ -85,7 +85,7 @@ def flat_scene(kind: str, length: float, domain: Domain, bounds: Bounds, rng: np
         path = draw_camera(length, kind == 'spline', 1.0, domain.rotation, bounds.height, bounds.width, rng)
         instants, motions = _camera(path, [1.0], length, bounds)
     else:
-        instants, motions = _even(kind, length, bounds, rng)
+        instants, motions = _even(kind, length, domain.direction, bounds, rng)
     if rng.random() >= domain.rolling_shutter:
         background, = bounds.keep(lambda factor: motions(factor, instants))
         return Scene(background, (), np.diff(instants))
@@ -98,13 +98,14 @@ def flat_scene(kind: str, length: float, domain: Domain, bounds: Bounds, rng: np
     return Scene(background, (), np.diff(instants, axis=0) / duration)
 
 
-def _even(kind: str, length: float, bounds: Bounds, rng: np.random.Generator) -> tuple[np.ndarray, MotionOf]:
-    """Instants and motion: even along a line, or magnification or turn about a point in the middle half of the window: at most
+def _even(kind: str, length: float, direction: tuple[float, float], bounds: Bounds,
+          rng: np.random.Generator) -> tuple[np.ndarray, MotionOf]:
+    """Instants and motion: even along a line in a `direction` in degrees, or magnification or turn about a point in the middle half of the window: at most
     from half to one and a half times, or by a radian, however short of the drawn length a small window then is.
     """
     instants = trajectory.straight(trajectory.frame_count(length))
     if kind == 'linear':
-        angle = rng.uniform(0, np.pi)
+        angle = rng.uniform(*np.radians(direction))
         step = length * np.array([np.cos(angle), np.sin(angle)])
         return instants, lambda factor, times: [homography.translation(factor * times[:, None] * step)]
     centre = rng.uniform(-0.25, 0.25, 2) * [bounds.width, bounds.height]

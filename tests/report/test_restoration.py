@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from glowdeblur_plugin.report.restoration import (COLUMNS, as_csv, as_table, blur_length, failure_row, measure_change,
-                                                  restoration_row, restoration_strip, with_earlier)
+from glowdeblur_plugin.report.restoration import (COLUMNS, added_grain, as_csv, as_table, blur_length, failure_row,
+                                                  measure_change, restoration_row, restoration_strip, with_earlier)
 
 LENGTH = 17
 
@@ -35,12 +35,23 @@ def test_texture_over_a_blur_does_not_pass_for_sharpness(blurry: np.ndarray) -> 
     grained = np.clip(blurry + (other - cv2.GaussianBlur(other, (0, 0), 1))[..., None], 0, 255).astype(np.uint8)
     assert blur_length(grained) < LENGTH / 4
     change = measure_change(blurry, grained)
-    assert change.textured and change.after > LENGTH / 3
-    assert change.verdict.startswith('fine texture was added over the blur, of which at least ')
+    assert change.textured and change.after is None
+    assert change.verdict == (f'fine texture was added, which hides how much of the blur, {change.before:.1f} px before, is '
+                              'left: look at the result')
+
+
+def test_grain_is_measured_in_levels_where_the_input_is_flat(sharp: np.ndarray) -> None:
+    soft = cv2.GaussianBlur(sharp, (0, 0), 5)
+    noise = np.random.default_rng(0).normal(0, 1, sharp.shape[:2])
+    fine = noise - cv2.GaussianBlur(noise, (0, 0), 1.5)
+    grained = np.clip(np.round(soft + 5 / fine.std() * fine[..., None]), 0, 255).astype(np.uint8)
+    assert added_grain(soft, grained) == pytest.approx(5, rel=0.1)
+    assert added_grain(soft, soft) == 0 and added_grain(grained, soft) == 0
+    assert added_grain(np.zeros_like(soft), grained) == 0
 
 
 def test_no_effect_is_explained(sharp: np.ndarray, blurry: np.ndarray) -> None:
-    assert measure_change(sharp, sharp).verdict.startswith('is already sharp')
+    assert measure_change(sharp, sharp).verdict.startswith('most of it is already sharp')
     assert measure_change(blurry, blurry).verdict.startswith('it hardly changed: this network does not know this kind of blur')
     tinted = np.clip(blurry.astype(int) + 6, 0, 255).astype(np.uint8)
     assert measure_change(blurry, tinted).verdict.startswith('changed, but the blur stays (from ')

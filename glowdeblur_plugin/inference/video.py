@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 
 from glowdeblur_plugin.data.progress import Progress, silent
-from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.errors import UserError, printable
 
 # What OpenCV's own FFmpeg can write without further libraries; H.264 is not among it.
 CODECS = {'.mp4': 'mp4v', '.mov': 'mp4v', '.mkv': 'mp4v', '.avi': 'MJPG', '.webm': 'VP90'}
 VIDEO_SUFFIXES = tuple(CODECS)
 SOUND_PROGRAM = 'ffmpeg'
+WHOLE_SHARE = 0.98  # some formats give the number of frames only roughly
 
 
 def restore_video(source: Path, out: Path, restore: Callable[[np.ndarray], np.ndarray],
@@ -35,8 +36,12 @@ def restore_video(source: Path, out: Path, restore: Callable[[np.ndarray], np.nd
         What is not kept, a few words each.
 
     Raises:
-        UserError: no video that can be read, or a file that cannot be written; also what `restore` raises.
+        UserError: no video that can be read, a file that cannot be written, or names that OpenCV does not take; also what
+            `restore` raises.
     """
+    for path in (source, out):
+        if printable(path) != str(path):
+            raise UserError(f'{path}: OpenCV opens no video whose name is no UTF-8; rename it')
     capture = cv2.VideoCapture(str(source))
     temporary = out.with_name(f'.{out.stem}.{os.getpid()}{out.suffix}')
     with_sound = temporary.with_name(f'.{out.stem}.{os.getpid()}.sound{out.suffix}')
@@ -50,7 +55,7 @@ def restore_video(source: Path, out: Path, restore: Callable[[np.ndarray], np.nd
             progress(f'{source.name}: frame', done, expected if expected >= done else done + 1)
 
         count = _restore_frames(capture, source, temporary, restore, tell)
-        notes = [] if expected <= count else [f'ends after {count} of {expected} frames']
+        notes = [f'ends after {count} of {expected} frames'] if count + 1 < expected * WHOLE_SHARE else []
         if _copy_sound(source, temporary, with_sound):
             os.replace(with_sound, out)
         else:
@@ -77,7 +82,7 @@ def _restore_frames(capture: cv2.VideoCapture, source: Path, out: Path, restore:
                 writer = cv2.VideoWriter(str(out), cv2.VideoWriter_fourcc(*CODECS[out.suffix.lower()]),
                                          capture.get(cv2.CAP_PROP_FPS), frame.shape[1::-1])
                 if not writer.isOpened():
-                    raise UserError(f'{out}: this OpenCV cannot write {out.suffix} videos')
+                    raise UserError(f'{out}: cannot be written, this OpenCV makes no {out.suffix} videos')
             levels = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
             writer.write(cv2.cvtColor(levels, cv2.COLOR_RGB2BGR))
             count += 1

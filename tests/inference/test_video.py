@@ -79,6 +79,8 @@ def test_files_that_are_no_videos_are_refused(tmp_path: Path) -> None:
     text.write_text('no video')
     writer = cv2.VideoWriter(str(empty), cv2.VideoWriter_fourcc(*'MJPG'), RATE, (96, 64))
     writer.release()
+    with pytest.raises(UserError, match=r'caf\\udce9.avi: OpenCV opens no video whose name is no UTF-8'):
+        restore_video(tmp_path / 'caf\udce9.avi', tmp_path / 'out.avi', lambda picture: picture)
     for path in (text, empty):
         with pytest.raises(UserError, match=f'{path.name}: (not a video that can be read|holds no frame)'):
             restore_video(path, tmp_path / f'out{path.suffix}', lambda picture: picture)

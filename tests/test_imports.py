@@ -17,6 +17,8 @@ RULES = {
     'data': set(),
     'guidance': {'data', 'diffusion', 'archs'},
     'report': {'data', 'drawing'},
+    'comparison': {'data', 'drawing', 'metrics', 'inference', 'losses', 'models', 'archs', 'report', 'resources', '__version__',
+                   'register'},
     'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }
 OPTIONAL = {'transformers', 'peft', 'gradio', 'pyiqa', 'spandrel', 'spandrel_extra_arches'}

@@ -173,6 +173,7 @@
     const side = scene.crop[2], longest = Math.min(scene.width, scene.height);
     const sides = [...new Set([Math.round(side / 2), side, Math.min(side * 2, longest), longest])].sort((a, b) => a - b);
     fill(at('side'), sides.map(value => [String(value), `${value} px`]), String(side));
+    at('errors-choice').hidden = !scene.images.sharp;
     at('frame').style.setProperty('--wide', scene.width);
     at('frame').style.setProperty('--high', scene.height);
     showSides();
@@ -236,20 +237,36 @@
 
   function drawStrip() {
     const [left, top, side] = state.crop;
-    const [detailLeft, detailTop] = scene.crop;
     const box = at('crop').style;
     box.left = `${left / scene.width * 100}%`;
     box.top = `${top / scene.height * 100}%`;
     box.width = `${side / scene.width * 100}%`;
     box.height = `${side / scene.height * 100}%`;
+    const truth = at('errors').checked && scene.images.sharp ? paint(make('canvas'), 'sharp') : null;
     for (const tile of at('strip').querySelectorAll('button')) {
-      const canvas = tile.querySelector('canvas'), method = tile.dataset.method;
+      const canvas = tile.querySelector('canvas');
       if (!canvas) continue;
-      canvas.width = canvas.height = side;
-      const pen = canvas.getContext('2d'), image = scene.images[method], scale = image.naturalWidth / scene.width;
-      pen.drawImage(image, left * scale, top * scale, side * scale, side * scale, 0, 0, side, side);
-      if (scene.details[method]) pen.drawImage(scene.details[method], detailLeft - left, detailTop - top);
+      paint(canvas, tile.dataset.method);
+      if (truth && tile.dataset.method !== 'sharp') amplifyDifference(canvas, truth);
     }
+  }
+
+  // The square of a method: the whole picture, then over it what is there without loss.
+  function paint(canvas, method) {
+    const [left, top, side] = state.crop, [detailLeft, detailTop] = scene.crop;
+    canvas.width = canvas.height = side;
+    const pen = canvas.getContext('2d'), image = scene.images[method], scale = image.naturalWidth / scene.width;
+    pen.drawImage(image, left * scale, top * scale, side * scale, side * scale, 0, 0, side, side);
+    if (scene.details[method]) pen.drawImage(scene.details[method], detailLeft - left, detailTop - top);
+    return canvas;
+  }
+
+  function amplifyDifference(canvas, truth) {
+    const pen = canvas.getContext('2d');
+    pen.globalCompositeOperation = 'difference';
+    pen.drawImage(truth, 0, 0);
+    pen.globalCompositeOperation = 'lighter';
+    for (let doubled = 0; doubled < 2; doubled++) pen.drawImage(canvas, 0, 0);
   }
 
   function moveCrop(left, top, side) {
@@ -308,6 +325,7 @@
       moveCrop(left + (side - next) / 2, top + (side - next) / 2, next);
     });
     at('smooth').addEventListener('change', event => at('strip').classList.toggle('smooth', event.target.checked));
+    at('errors').addEventListener('change', drawStrip);
     at('divider').addEventListener('input', event => {
       at('frame').style.setProperty('--at', `${event.target.value}%`);
       event.target.setAttribute('aria-valuetext', `${event.target.value} % of the width shows the left picture`);
@@ -356,6 +374,7 @@
 
   listenToTables();
   const sets = Object.keys(data.sets).filter(name => data.sets[name].names.length && data.sets[name].shown.length);
+  at('no-pictures').hidden = sets.length > 0;
   if (sets.length) {
     at('viewer').hidden = false;
     fill(at('set'), sets.map(name => [name, data.sets[name].label]), sets[0]);

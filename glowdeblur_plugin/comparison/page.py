@@ -11,9 +11,10 @@ from typing import Any
 from glowdeblur_plugin.comparison.page_parts import html_files, html_origin, html_table
 from glowdeblur_plugin.comparison.page_pictures import SHARP, Embedded, embed_pictures, shown_methods
 from glowdeblur_plugin.comparison.picture_values import Values, first_shown, read_values
-from glowdeblur_plugin.comparison.summary import Summary
-from glowdeblur_plugin.comparison.table_parts import REFERENCES, Table, overview_metrics, overview_table, set_table
+from glowdeblur_plugin.comparison.summary import COMPETITORS, Summary
+from glowdeblur_plugin.comparison.table_parts import Table, overview_metrics, overview_table, set_table
 from glowdeblur_plugin.data.progress import Progress, silent
+from glowdeblur_plugin.errors import printable
 from glowdeblur_plugin.files import write_atomically
 
 FILES = ('summary.md', 'summary.tex', 'summary.csv', 'summary.json', 'per_picture.csv')
@@ -36,11 +37,11 @@ def write_page(folder: Path, progress: Progress = silent) -> Path:
     sets = [set_table(summary, name) for name in summary.sets]
     page = Template(asset('page.html')).substitute(
         title=escape(summary.name), lead=escape(lead(summary)), style=style, script=script, style_hash=source_hash(style),
-        script_hash=source_hash(script), legend=legend_part([*overviews, *sets]), overview=overview_part(overviews), tables=set_parts(sets, len(overviews)),
+        script_hash=source_hash(script), legend=legend_part([*overviews, *sets], summary.notes), overview=overview_part(overviews), tables=set_parts(sets, len(overviews)),
         origin=html_origin(summary), files=html_files(files),
         data=script_json(page_data(folder, summary, values, embedded)))
     path = folder / 'index.html'
-    write_atomically(path, page)
+    write_atomically(path, printable(page))
     return path
 
 
@@ -56,15 +57,17 @@ def source_hash(text: str) -> str:
 
 def lead(summary: Summary) -> str:
     """One line below the title."""
-    methods = sum(record.kind not in REFERENCES for record in summary.methods.values())
+    methods = sum(record.kind in COMPETITORS for record in summary.methods.values())
     pictures = sum(record.pictures for record in summary.sets.values())
     counts = ((methods, 'method'), (len(summary.sets), 'set'), (pictures, 'picture'))
     return ' · '.join([*(f'{count} {noun}{"s" * (count != 1)}' for count, noun in counts), summary.created.replace('T', ' ')[:16]])
 
 
-def legend_part(tables: list[Table]) -> str:
-    """What the marks of all tables mean."""
-    return f'<p class="legend">{escape(" ".join(dict.fromkeys(line for table in tables for line in table.legend)))}</p>'
+def legend_part(tables: list[Table], notes: list[str]) -> str:
+    """What the marks of all tables mean, and what a reader must know beside them."""
+    marks = ' '.join(dict.fromkeys(line for table in tables for line in table.legend))
+    lines = ''.join(f'<li>{escape(note)}</li>' for note in notes)
+    return f'<p class="legend">{escape(marks)}</p>' + (f'<ul class="legend">{lines}</ul>' if lines else '')
 
 
 def overview_part(tables: list[Table]) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from glowdeblur_plugin.comparison.summary import Cell, MetricRecord, Summary
+from glowdeblur_plugin.comparison.summary import FEWEST_PAIRED, Cell, MetricRecord, Summary
 
 NOTHING = '–'
 REFERENCES = ('blurry', 'codec')
 NAMED_FAILURES = 5
-RANKS = ('Best bold, second underlined; methods whose difference to the best has a paired 95 % bootstrap interval that contains '
-         '0 are tied, and none of them is marked.')
+RANKS = ('Best bold, second underlined. A column has no marks where the paired 95 % bootstrap interval of a difference to the best '
+         f'contains 0, nor below {FEWEST_PAIRED} pictures.')
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def set_table(summary: Summary, name: str) -> Table:
 
 
 def overview_table(summary: Summary, metric: str) -> Table:
-    """Methods x sets of one metric; the protocol of each set stands in the head of its column."""
+    """Methods x sets of one metric, without published figures; the protocol of each set stands in the head of its column."""
     sets = [name for name, record in summary.sets.items() if metric in record.metrics]
     cells = {(cell.method, cell.set): cell for cell in summary.cells if cell.metric == metric}
     label = unlike(summary, summary.metrics)[metric]
@@ -121,7 +121,7 @@ def overview_table(summary: Summary, metric: str) -> Table:
     table = Table(f'overview-{metric}', label, f'{len(sets)} sets, the protocol of each below its name.',
                   legend(summary, cells.values()), columns)
     for method, record in summary.methods.items():
-        if any((method, name) in cells for name in sets):
+        if record.kind != 'published' and any((method, name) in cells for name in sets):
             entries = [entry(table, cells.get((method, name)), summary.metrics[metric], summary.sets[name].pictures)
                        for name in sets]
             table.rows.append(Row(record.label, record.kind in REFERENCES, entries))

@@ -7,6 +7,7 @@ from pathlib import Path
 from glowdeblur_plugin.comparison.latex import latex_document, latex_table
 from glowdeblur_plugin.comparison.summary import Summary
 from glowdeblur_plugin.comparison.table_parts import Column, Entry, Table, all_tables, set_table
+from glowdeblur_plugin.errors import printable
 from glowdeblur_plugin.files import write_atomically
 
 ARROWS = {'higher': ' ↑', 'lower': ' ↓', None: ''}
@@ -27,7 +28,7 @@ def write_tables(folder: Path) -> list[Path]:
     summary = Summary.read(folder / 'summary.json')
     written = []
     for name, text in (('summary.md', as_markdown(summary)), ('summary.tex', as_latex(summary)), ('summary.csv', as_csv(summary))):
-        write_atomically(folder / name, text)
+        write_atomically(folder / name, printable(text))
         written.append(folder / name)
     return written
 
@@ -36,7 +37,7 @@ def as_markdown(summary: Summary, set_name: str | None = None) -> str:
     """The table of a set; without `set_name` a document with all tables and where the numbers come from."""
     if set_name is not None:
         return markdown_table(set_table(summary, set_name))
-    parts = [f'# {escaped(summary.name)}']
+    parts = [f'# {escaped(summary.name)}', *(['\n'.join(f'- {escaped(note)}' for note in summary.notes)] if summary.notes else [])]
     parts += [f'## {escaped(table.title)}\n\n{markdown_table(table)}' for table in all_tables(summary)]
     lines = [f'- {escaped(what)}: {escaped(text)}' for what, text in provenance(summary)]
     lines += [f'- {escaped(record.label)}: {escaped(method_origin(summary, name))}' for name, record in summary.methods.items()]
@@ -48,7 +49,8 @@ def as_latex(summary: Summary, set_name: str | None = None) -> str:
     if set_name is not None:
         return latex_table(set_table(summary, set_name))
     origins = [f'{record.label}: {method_origin(summary, name)}' for name, record in summary.methods.items()]
-    return latex_document(all_tables(summary), [f'{what}: {text}' for what, text in provenance(summary)] + origins)
+    shared = [f'{what}: {text}' for what, text in provenance(summary)]
+    return latex_document(all_tables(summary), [*shared, *origins, *summary.notes])
 
 
 def as_csv(summary: Summary, set_name: str | None = None) -> str:

@@ -9,8 +9,6 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 PATIENCE = 20.0
 ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
 ARGUMENTS = ('--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
@@ -60,9 +58,10 @@ class Browser:
         """Open a file and wait until it is loaded."""
         self._ask('POST', f'{self._session}/url', {'url': page.as_uri()})
 
-    def resize(self, width: int, height: int) -> None:
-        """Size of the window in pixels."""
-        self._ask('POST', f'{self._session}/window/rect', {'width': width, 'height': height})
+    def view(self, width: int, height: int) -> None:
+        """Show the page in a window of this many pixels."""
+        sizes = {'width': width, 'height': height, 'deviceScaleFactor': 1, 'mobile': False}
+        self._ask('POST', f'{self._session}/goog/cdp/execute', {'cmd': 'Emulation.setDeviceMetricsOverride', 'params': sizes})
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What `script`, the body of a function of `arguments`, returns."""
@@ -99,21 +98,16 @@ class Browser:
         self._ask('POST', f'{self._session}/actions', {'actions': [mouse]})
 
     def messages(self) -> list[str]:
-        """Errors and warnings of the page since the last call."""
+        """Errors of the page since the last call."""
         entries = self._ask('POST', f'{self._session}/se/log', {'type': 'browser'})
-        return [entry['message'] for entry in entries if entry['level'] in ('SEVERE', 'WARNING')]
+        return [entry['message'] for entry in entries if entry['level'] == 'SEVERE']
 
     def requested(self) -> list[str]:
-        """Addresses that were requested since the last call, data inside the page apart."""
+        """Addresses that were requested since the last call, the browser's own pages and data inside the page apart."""
         entries = self._ask('POST', f'{self._session}/se/log', {'type': 'performance'})
         events = [json.loads(entry['message'])['message'] for entry in entries]
         addresses = [event['params']['request']['url'] for event in events if event['method'] == 'Network.requestWillBeSent']
-        return [address for address in addresses if not address.startswith('data:')]
-
-    def screenshot(self, path: Path) -> None:
-        """Write what the window shows as a PNG file."""
-        import base64
-        path.write_bytes(base64.b64decode(self._ask('GET', f'{self._session}/screenshot')))
+        return [address for address in addresses if address.split(':')[0] not in ('data', 'chrome', 'chrome-untrusted')]
 
     def close(self) -> None:
         """End the browser and the driver."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import MANY, ODD
+from compared_folder import write_png
 from skimage import data
 
 from glowdeblur_plugin.comparison.crops import crop_side, telling_crop
@@ -73,11 +73,11 @@ def test_the_square_fits(size, side):
     assert crop_side(*size) == side
 
 
-def test_pictures_that_do_not_fit_say_why(compared):
-    folder = compared / 'pictures'
-    found, absent = read_pictures(folder / 'large', ODD, ['blurry', 'half', 'sharp'])
-    assert list(found) == ['blurry', 'sharp'] and absent == {'half': 'no picture'}
-    (folder / 'many' / 'strange').mkdir(exist_ok=True)
-    (folder / 'many' / 'strange' / 'p0.png').write_bytes((folder / 'large' / 'sharp' / 'cat.png').read_bytes())
-    found, absent = read_pictures(folder / 'many', MANY[0], ['blurry', 'strange'])
-    assert list(found) == ['blurry'] and absent == {'strange': '288x240 pixels instead of 48x40'}
+def test_pictures_that_do_not_fit_say_why(tmp_path):
+    for method, width in (('blurry', 30), ('strange', 20), ('sharp', 30)):
+        write_png(tmp_path / method / 'a.png', np.full((8, width, 3), 9.0))
+    found, absent = read_pictures(tmp_path, 'a', ['blurry', 'strange', 'gone', 'sharp'])
+    assert list(found) == ['blurry', 'sharp'] and absent == {'strange': '20x8 pixels instead of 30x8', 'gone': 'no picture'}
+    (tmp_path / 'sharp' / 'a.png').write_text('no picture at all')
+    with pytest.raises(UserError, match='a.png: not a picture'):
+        read_pictures(tmp_path, 'a', ['blurry', 'sharp'])

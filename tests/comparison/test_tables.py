@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import HASH, LABELS
+from compared_folder import HASH, LABELS
 
 from glowdeblur_plugin.comparison import latex, tables
 from glowdeblur_plugin.comparison.summary import Summary
@@ -35,12 +35,12 @@ def test_markdown_marks_notes_and_names(summary):
     text = tables.as_markdown(summary, 'large')
     head, _, *rows = markdown_rows(text)
     assert head == ['Method', 'PSNR ↑', 'PSNR<br>published', r'SSIM (ssim-2d) ↑', r'SSIM (ssim-3d) ↑', 'LPIPS ↓']
-    assert rows[0] == ['Blurry', '25.12', '–', '0.700', '0.800', r'– \[2\]']
-    assert rows[1] == [r'Half &lt;1&gt; &amp; "\|\\', r'<u>26.12</u> \[1\]', '–', '0.710', '0.810', r'– \[2\]']
-    assert rows[2] == [r'Most\_of-it 90 %', '**27.12**', r'33.69 \[3\]', '0.720', '0.820', r'– \[2\]']
+    assert rows[0] == ['Blurry', '25.12', '–', '0.700', '0.800', r'– \[1\]']
+    assert rows[1] == [r'Half &lt;1&gt; &amp; "\|\\', r'<u>26.12</u> \[2\]', '–', '0.710', '0.810', r'– \[1\]']
+    assert rows[2] == [r'Most\_of-it 90 %', '**27.12**', r'33.69 \[3\]', '0.720', '0.820', r'– \[1\]']
     assert rows[3][1] == '28.12 ± 0.04' and len(rows) == 5
     assert '1 of 3 failed and are not in the mean; a &lt;b&gt;&amp;"c" 100%#1: no alignment found' in text
-    assert r'- \[2\] weights are missing: put alex.pth into \~/models\_dir' in text
+    assert r'- \[1\] weights are missing: put alex.pth into \~/models\_dir' in text
     assert r'- \[3\] Published: Someone et al. 2022, table 6' in text
     assert text.startswith(r'Large\_set: 3 pictures, protocol rgb-u8, no border left out.') and '3 noise seeds' in text
 
@@ -48,6 +48,7 @@ def test_markdown_marks_notes_and_names(summary):
 def test_the_whole_document_says_where_numbers_come_from(compared, summary):
     text = (compared / 'summary.md').read_text(encoding='utf-8')
     assert text == tables.as_markdown(summary) and '9.8.7, git abc1234' in text and HASH[:12] in text
+    assert '- Made-up numbers &amp; &lt;notes&gt;' in text and '% Made-up numbers & <notes>' in tables.as_latex(summary)
     assert text.index('## PSNR') < text.index(r'## Large\_set') < text.index('## Many')
 
 
@@ -84,7 +85,7 @@ def test_latex_marks_and_notes(summary):
     rows = [[cell.strip() for cell in row] for row in latex_rows(tables.as_latex(summary, 'large'))]
     assert rows[0][:3] == ['Method', r'PSNR $\uparrow$', 'PSNR'] and rows[1][2] == r'\footnotesize published'
     assert rows[3][:2] == [r"Half \textless{}1\textgreater{} \& ''\textbar{}\textbackslash{}",
-                           r'\underline{26.12}\textsuperscript{[1]}']
+                           r'\underline{26.12}\textsuperscript{[2]}']
     assert rows[4][:3] == [r'Most\_of-it 90 \%', r'\textbf{27.12}', r'33.69\textsuperscript{[3]}']
     assert rows[5][1] == r'28.12 $\pm$ 0.04'
 

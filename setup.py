@@ -37,7 +37,7 @@ setup(
     long_description_content_type='text/markdown',
     python_requires='>=3.11,<3.13',
     packages=PACKAGES,
-    package_data={'glowdeblur_plugin.comparison': ['page.html', 'page.css', 'page.js']},
+    package_data={'glowdeblur_plugin.comparison': ['page_files/*']},
     entry_points={'console_scripts': ['glowdeblur=glowdeblur_plugin.cli:main']},
     install_requires=[
         'basicsr==1.4.2',

@@ -11,7 +11,7 @@ STEP = 4
 
 
 def crop_side(height: int, width: int) -> int:
-    """Side in pixels of the square that is shown magnified: a fifth of the shorter side, from 32 to 160 and no more than fits."""
+    """Side in pixels of the square that is shown magnified: a fifth of the shorter side, from 32 to 160, if it fits."""
     return min(max(min(height, width) // SHARE, SMALLEST), LARGEST, height, width)
 
 

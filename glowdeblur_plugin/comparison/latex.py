@@ -23,8 +23,9 @@ def latex_document(tables: Sequence[Table], origins: Sequence[str]) -> str:
 def latex_table(table: Table) -> str:
     """One floating table with caption, label and foot notes."""
     heads = ['Method', *(_head(column) for column in table.columns)]
-    lines = [r'\begin{table}[t]', r'  \centering', f'  \\caption{{{escaped(table.words)}}}', f'  \\label{{{_label(table.key)}}}',
-             f'  \\begin{{tabular}}{{l{"r" * len(table.columns)}}}', r'    \toprule', f'    {" & ".join(heads)} \\\\']
+    lines = [r'\begin{table}[t]', r'  \centering', f'  \\caption{{{escaped(table.words)}}}',
+             f'  \\label{{{_label(table.key)}}}', f'  \\begin{{tabular}}{{l{"r" * len(table.columns)}}}', r'    \toprule',
+             f'    {" & ".join(heads)} \\\\']
     below = [f'\\footnotesize {escaped(column.below)}' if column.below else '' for column in table.columns]
     if any(below):
         lines.append(f'    {" & ".join(["", *below])} \\\\')
@@ -46,7 +47,7 @@ def escaped(text: str) -> str:
 
 
 def _label(key: str) -> str:
-    return 'tab:' + ''.join(letter if letter.isascii() and letter.isalnum() or letter in '-_' else f'{ord(letter):x}' for letter in key)
+    return 'tab:' + re.sub('[^A-Za-z0-9_-]', lambda found: f'{ord(found.group()):x}', key)
 
 
 def _head(column: Column) -> str:

@@ -19,6 +19,7 @@ from glowdeblur_plugin.files import write_atomically
 
 FILES = ('summary.md', 'summary.tex', 'summary.csv', 'summary.json', 'per_picture.csv')
 FINER = 2
+ASSETS = Path(__file__).with_name('page_files')
 
 
 def write_page(folder: Path, progress: Progress = silent) -> Path:
@@ -31,23 +32,29 @@ def write_page(folder: Path, progress: Progress = silent) -> Path:
     """
     summary, values = Summary.read(folder / 'summary.json'), read_values(folder / 'per_picture.csv')
     embedded = embed_pictures(folder, summary, values, progress)
-    style, script = asset('page.css'), asset('page.js')
+    style, script = asset('page.css'), joined_script()
     files = [name for name in FILES if (folder / name).is_file()]
     overviews = [overview_table(summary, metric) for metric in overview_metrics(summary)]
     sets = [set_table(summary, name) for name in summary.sets]
     page = Template(asset('page.html')).substitute(
         title=escape(summary.name), lead=escape(lead(summary)), style=style, script=script, style_hash=source_hash(style),
-        script_hash=source_hash(script), legend=legend_part([*overviews, *sets], summary.notes), overview=overview_part(overviews), tables=set_parts(sets, len(overviews)),
-        origin=html_origin(summary), files=html_files(files),
-        data=script_json(page_data(folder, summary, values, embedded)))
+        script_hash=source_hash(script), legend=legend_part([*overviews, *sets], summary.notes),
+        overview=overview_part(overviews), tables=set_parts(sets, len(overviews)), origin=html_origin(summary),
+        files=html_files(files), data=script_json(page_data(folder, summary, values, embedded)))
     path = folder / 'index.html'
     write_atomically(path, printable(page))
     return path
 
 
 def asset(name: str) -> str:
-    """The text of a file that lies beside this module."""
-    return Path(__file__).with_name(name).read_text(encoding='utf-8')
+    """The text of a file of the page."""
+    return (ASSETS / name).read_text(encoding='utf-8')
+
+
+def joined_script() -> str:
+    """The script of the page: its files in the order of their names, inside one function."""
+    files = sorted(path.name for path in ASSETS.glob('*.js'))
+    return "'use strict';\n(() => {\n" + '\n'.join(map(asset, files)) + '})();\n'
 
 
 def source_hash(text: str) -> str:
@@ -60,7 +67,8 @@ def lead(summary: Summary) -> str:
     methods = sum(record.kind in COMPETITORS for record in summary.methods.values())
     pictures = sum(record.pictures for record in summary.sets.values())
     counts = ((methods, 'method'), (len(summary.sets), 'set'), (pictures, 'picture'))
-    return ' · '.join([*(f'{count} {noun}{"s" * (count != 1)}' for count, noun in counts), summary.created.replace('T', ' ')[:16]])
+    parts = [f'{count} {noun}{"s" * (count != 1)}' for count, noun in counts]
+    return ' · '.join([*parts, summary.created.replace('T', ' ')[:16]])
 
 
 def legend_part(tables: list[Table], notes: list[str]) -> str:

@@ -71,8 +71,9 @@ def _plain(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], code
     for row in rows:
         cells = ''.join(f'<td{" class=code" * (column in code)}>{escape(row[column])}</td>' for column in used[1:])
         lines.append(f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>')
-    return (f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}"><table class="plain{" wide" * (len(used) > 2)}"><caption>'
-            f'{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>')
+    kind = 'plain wide' if len(used) > 2 else 'plain'
+    return (f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}"><table class="{kind}">'
+            f'<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>')
 
 
 def html_files(names: Sequence[str]) -> str:

@@ -76,9 +76,9 @@ def embed_picture(folder: Path, picture: str, methods: Sequence[str]) -> Embedde
     """One picture by all methods, for the page's script.
 
     Returns:
-        `width` and `height` in pixels; `crop`: left, top and side of the square that is magnified first; `whole`: method -> data
-        URI, WebP, without loss up to 256x256 pixels, else of quality 90 and at most 1600 pixels long; `detail`: method -> data URI
-        of the square without loss, where `whole` has one; `absent`: method -> why there is no picture.
+        `width` and `height` in pixels; `crop`: left, top and side of the square that is magnified first; `whole`: method ->
+        data URI, WebP, without loss up to 256x256 pixels, else of quality 90 and at most 1600 pixels long; `detail`: method ->
+        data URI of the square without loss, where `whole` has one; `absent`: method -> why there is no picture.
     """
     pictures, absent = read_pictures(folder, picture, methods)
     if not pictures:

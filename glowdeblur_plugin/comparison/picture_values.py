@@ -42,8 +42,8 @@ def gains(method: dict[str, float], reference: dict[str, float], metric: MetricR
 
 
 def first_shown(summary: Summary, values: Values, name: str) -> tuple[str, str, str] | None:
-    """Metric, method and reference that a set is first looked at by: its first metric with values of single pictures, the method
-    with the best mean and the blurry input, or where that has no values the worst method; None without such a metric."""
+    """Metric, method and reference that a set is first looked at by: its first metric with values of single pictures, the
+    method with the best mean and the blurry input, or where that has no values the worst method; None without such a metric."""
     for metric in summary.sets[name].metrics:
         sign = 1 if summary.metrics[metric].better == 'higher' else -1
         means = {method: sign * sum(pictures.values()) / len(pictures) for method in summary.methods

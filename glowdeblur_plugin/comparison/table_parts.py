@@ -10,8 +10,8 @@ from glowdeblur_plugin.comparison.summary import FEWEST_PAIRED, Cell, MetricReco
 NOTHING = '–'
 REFERENCES = ('blurry', 'codec')
 NAMED_FAILURES = 5
-RANKS = ('Best bold, second underlined. A column has no marks where the paired 95 % bootstrap interval of a difference to the best '
-         f'contains 0, nor below {FEWEST_PAIRED} pictures.')
+RANKS = ('Best bold, second underlined. A column has no marks where the paired 95 % bootstrap interval of a difference to the '
+         f'best contains 0, nor below {FEWEST_PAIRED} pictures.')
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ def write_tables(folder: Path) -> list[Path]:
     """
     summary = Summary.read(folder / 'summary.json')
     written = []
-    for name, text in (('summary.md', as_markdown(summary)), ('summary.tex', as_latex(summary)), ('summary.csv', as_csv(summary))):
-        write_atomically(folder / name, printable(text))
-        written.append(folder / name)
+    for ending, text in (('md', as_markdown(summary)), ('tex', as_latex(summary)), ('csv', as_csv(summary))):
+        written.append(folder / f'summary.{ending}')
+        write_atomically(written[-1], printable(text))
     return written
 
 
@@ -37,7 +37,8 @@ def as_markdown(summary: Summary, set_name: str | None = None) -> str:
     """The table of a set; without `set_name` a document with all tables and where the numbers come from."""
     if set_name is not None:
         return markdown_table(set_table(summary, set_name))
-    parts = [f'# {escaped(summary.name)}', *(['\n'.join(f'- {escaped(note)}' for note in summary.notes)] if summary.notes else [])]
+    notes = '\n'.join(f'- {escaped(note)}' for note in summary.notes)
+    parts = [f'# {escaped(summary.name)}', *([notes] if notes else [])]
     parts += [f'## {escaped(table.title)}\n\n{markdown_table(table)}' for table in all_tables(summary)]
     lines = [f'- {escaped(what)}: {escaped(text)}' for what, text in provenance(summary)]
     lines += [f'- {escaped(record.label)}: {escaped(method_origin(summary, name))}' for name, record in summary.methods.items()]
@@ -54,8 +55,8 @@ def as_latex(summary: Summary, set_name: str | None = None) -> str:
 
 
 def as_csv(summary: Summary, set_name: str | None = None) -> str:
-    """One line a set, method and metric, numbers unrounded, each with its protocol, weights, code version and device; of one set
-    only with `set_name`."""
+    """One line a set, method and metric, numbers unrounded, each with its protocol, weights, code version and device; with
+    `set_name` of this set only."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(CSV_HEAD)

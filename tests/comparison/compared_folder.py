@@ -31,8 +31,8 @@ def restored(method: str, sharp: np.ndarray, blurry: np.ndarray, order: int) -> 
 
 
 def summary_data() -> dict[str, Any]:
-    """`summary.json` with a best and a second, a tie, a spread, published figures, a failed picture and a metric that cannot run;
-    the numbers are made up."""
+    """`summary.json` with a best and a second, a tie, a spread, a published figure, a failed picture and a metric that cannot
+    run; the numbers are made up."""
     methods = {name: {'label': label, 'kind': name if name in ('blurry', 'codec') else 'network', 'weights': None,
                       'weights_sha256': None, 'option': None, 'seeds': [], 'device': 'CPU', 'seconds_per_picture': None}
                for name, label in LABELS.items()}
@@ -73,9 +73,9 @@ def summary_cells() -> Iterator[dict[str, Any]]:
 
 
 def make_compared(folder: Path) -> None:
-    """Fill a folder as `glowdeblur compare` leaves it, tables and page included: set `large` of three pictures of 288x240 pixels,
-    of which `half` failed on one, and set `many` of nine of 48x40. Values are the true PSNR, except that drawn's three seeds have
-    it less 1, itself and plus 1."""
+    """Fill a folder as `glowdeblur compare` leaves it, tables and page included: set `large` of three pictures of 288x240
+    pixels, of which `half` failed on one, and set `many` of nine of 48x40. Values are the true PSNR, except that the three
+    seeds of `drawn` have it less 1, itself and plus 1."""
     rows, found = [], summary_data()
     photographs = {ODD: data.astronaut()[:240, :288], 'cat': data.chelsea()[:240, :288], 'cup': data.coffee()[60:300, 150:438]}
     photographs |= {name: data.astronaut()[40 * index:40 * index + 40, 200:248] for index, name in enumerate(MANY)}

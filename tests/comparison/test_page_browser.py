@@ -18,7 +18,7 @@ BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 pytestmark = pytest.mark.skipif(DRIVER is None or not any(map(shutil.which, BROWSERS)),
                                 reason='needs Chromium and chromedriver (Debian: chromium, chromium-driver)')
 RIGHT = '\ue014'
-SHOWN = 'return document.querySelectorAll("#strip canvas, #strip .missing").length == 6 && document.getElementById("picture").value'
+SHOWN = 'return document.querySelectorAll("#strip canvas, #strip .missing").length == 6'
 GAINS = 'return [...document.querySelectorAll("#gains button")].map(b => [b.dataset.picture, b.lastChild.textContent])'
 CLIP = 'return getComputedStyle(document.getElementById("right-picture")).clipPath'
 SOURCE = 'return document.getElementById(arguments[0] + "-picture").src'
@@ -31,7 +31,9 @@ CHOOSE = '''
     const select = document.getElementById(arguments[0]);
     select.value = arguments[1];
     select.dispatchEvent(new Event("change", {bubbles: true}));'''
-BOX = 'const box = document.querySelector(arguments[0]).getBoundingClientRect(); return [box.left, box.top, box.width, box.height]'
+BOX = '''
+    const box = document.querySelector(arguments[0]).getBoundingClientRect();
+    return [box.left, box.top, box.width, box.height];'''
 
 
 @pytest.fixture(scope='module')
@@ -108,7 +110,8 @@ def test_gains_sort_and_lead_to_pictures(browser, compared):
             browser.run(CHOOSE, 'order', order)
             rows = browser.run(GAINS)
             assert [name for name, _ in rows] == names
-            assert [float(text.replace('−', '-')) for _, text in rows] == pytest.approx([gain[name] for name in names], abs=0.006)
+            found = [float(text.replace('−', '-')) for _, text in rows]
+            assert found == pytest.approx([gain[name] for name in names], abs=0.006)
     assert browser.run('return document.getElementById("gains-said").textContent').startswith('Better on 0 of 9 pictures')
     browser.click('#gains button[data-picture="p2"]')
     settled(browser, 'p2')

@@ -1,7 +1,7 @@
 """Pictures inside the page: which ones, how they are packed, and where they are magnified first."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,11 @@ def embed_pictures(folder: Path, summary: Summary, values: Values, progress: Pro
     methods = {name: shown_methods(folder, summary, name) for name in summary.sets}
     turns = [(name, order[turn]) for turn in range(PICTURES_A_SET) for name, order in orders.items() if turn < len(order)]
     found: dict[str, dict[str, Embedded]] = {name: {} for name in summary.sets}
-    full = set()
+    rivals, full = {name for name, record in summary.methods.items() if record.kind != 'codec'}, set()
     for done, (name, picture) in enumerate(turns):
         progress('pictures embedded', done, len(turns))
         if name not in full:
-            embedded = embed_picture(folder / 'pictures' / name, picture, methods[name])
+            embedded = embed_picture(folder / 'pictures' / name, picture, methods[name], rivals)
             taken = sum(map(len, (*embedded['whole'].values(), *embedded['detail'].values())))
             if taken > budget:
                 full.add(name)
@@ -72,8 +72,8 @@ def chosen_pictures(summary: Summary, values: Values, name: str) -> list[str]:
     return spread_over(summary.sets[name].names, gain)
 
 
-def embed_picture(folder: Path, picture: str, methods: Sequence[str]) -> Embedded:
-    """One picture by all methods, for the page's script.
+def embed_picture(folder: Path, picture: str, methods: Sequence[str], rivals: Collection[str]) -> Embedded:
+    """One picture by all `methods`, for the page's script; magnified first where those among `rivals` differ most.
 
     Returns:
         `width` and `height` in pixels; `crop`: left, top and side of the square that is magnified first; `whole`: method ->
@@ -85,8 +85,8 @@ def embed_picture(folder: Path, picture: str, methods: Sequence[str]) -> Embedde
         return {'whole': {}, 'detail': {}, 'absent': absent}
     height, width = next(iter(pictures.values())).shape[:2]
     side = crop_side(height, width)
-    rivals = [array for method, array in pictures.items() if method != SHARP] or list(pictures.values())
-    top, left = telling_crop(rivals, side)
+    compared = [array for method, array in pictures.items() if method in rivals]
+    top, left = telling_crop(compared if len(compared) > 1 else list(pictures.values()), side)
     small = height * width <= LOSSLESS_PIXELS
     detail = {} if small else {method: data_uri(array[top:top + side, left:left + side], LOSSLESS)
                                for method, array in pictures.items()}

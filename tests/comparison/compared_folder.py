@@ -14,9 +14,9 @@ from glowdeblur_plugin.comparison.page import write_page
 from glowdeblur_plugin.comparison.tables import write_tables
 
 ODD = 'a <b>&"c" 100%#1'
-MANY = [f'p{index}' for index in range(9)]
+MANY = [f'p#{index}%' for index in range(9)]
 HASH = '0123456789abcdef' * 4
-LABELS = {'blurry': 'Blurry', 'half': 'Half <1> & "|\\', 'most_of-it': 'Most_of-it 90 %', 'drawn': 'Drawn', 'codec': 'Codec'}
+LABELS = {'blurry': 'Blurry', 'half': 'Half <i> & "|\\', 'most_of-it': 'Most_of-it 90 %', 'drawn': 'Drawn', 'codec': 'Codec'}
 
 
 def write_png(path: Path, picture: np.ndarray) -> None:

@@ -113,11 +113,11 @@ def test_gains_sort_and_lead_to_pictures(browser, compared):
             found = [float(text.replace('−', '-')) for _, text in rows]
             assert found == pytest.approx([gain[name] for name in names], abs=0.006)
     assert browser.run('return document.getElementById("gains-said").textContent').startswith('Better on 0 of 9 pictures')
-    browser.click('#gains button[data-picture="p2"]')
-    settled(browser, 'p2')
-    assert browser.run('return document.querySelector("#gains [aria-current=true]").dataset.picture') == 'p2'
+    browser.click('#gains button[data-picture="p#2%"]')
+    settled(browser, 'p#2%')
+    assert browser.run('return document.querySelector("#gains [aria-current=true]").dataset.picture') == 'p#2%'
     browser.click('#next')
-    settled(browser, 'p3')
+    settled(browser, 'p#3%')
 
 
 def test_a_picture_that_is_not_inside_comes_from_beside_the_page(browser, compared):
@@ -129,6 +129,10 @@ def test_a_picture_that_is_not_inside_comes_from_beside_the_page(browser, compar
     assert browser.run(SOURCE, 'left') == address
     assert browser.run('return document.getElementById("left-picture").naturalWidth') == 48
     assert len(browser.requested()) == len(LABELS) + 1
+    inside = browser.run('return document.querySelector("#gains button:not(.outside)").dataset.picture')
+    browser.run(f'{CHOOSE} select.value = arguments[2]; select.dispatchEvent(new Event("change"))', 'picture', outside, inside)
+    browser.run('return new Promise(done => setTimeout(done, 150))')
+    assert browser.run('return document.getElementById("said").textContent').startswith(f'{inside},')
 
 
 def test_the_page_fits_a_telephone(browser):

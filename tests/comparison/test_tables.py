@@ -36,7 +36,7 @@ def test_markdown_marks_notes_and_names(summary):
     head, _, *rows = markdown_rows(text)
     assert head == ['Method', 'PSNR ↑', 'PSNR<br>published', r'SSIM (ssim-2d) ↑', r'SSIM (ssim-3d) ↑', 'LPIPS ↓']
     assert rows[0] == ['Blurry', '25.12', '–', '0.700', '0.800', r'– \[1\]']
-    assert rows[1] == [r'Half &lt;1&gt; &amp; "\|\\', r'<u>26.12</u> \[2\]', '–', '0.710', '0.810', r'– \[1\]']
+    assert rows[1] == [r'Half &lt;i&gt; &amp; "\|\\', r'<u>26.12</u> \[2\]', '–', '0.710', '0.810', r'– \[1\]']
     assert rows[2] == [r'Most\_of-it 90 %', '**27.12**', r'33.69 \[3\]', '0.720', '0.820', r'– \[1\]']
     assert rows[3][1] == '28.12 ± 0.04' and len(rows) == 5
     assert '1 of 3 failed and are not in the mean; a &lt;b&gt;&amp;"c" 100%#1: no alignment found' in text
@@ -84,7 +84,7 @@ def test_latex_is_balanced_and_rows_are_whole(compared, summary):
 def test_latex_marks_and_notes(summary):
     rows = [[cell.strip() for cell in row] for row in latex_rows(tables.as_latex(summary, 'large'))]
     assert rows[0][:3] == ['Method', r'PSNR $\uparrow$', 'PSNR'] and rows[1][2] == r'\footnotesize published'
-    assert rows[3][:2] == [r"Half \textless{}1\textgreater{} \& ''\textbar{}\textbackslash{}",
+    assert rows[3][:2] == [r"Half \textless{}i\textgreater{} \& ''\textbar{}\textbackslash{}",
                            r'\underline{26.12}\textsuperscript{[2]}']
     assert rows[4][:3] == [r'Most\_of-it 90 \%', r'\textbf{27.12}', r'33.69\textsuperscript{[3]}']
     assert rows[5][1] == r'28.12 $\pm$ 0.04'

@@ -9,7 +9,7 @@ from string import Template
 from typing import Any
 
 from glowdeblur_plugin.comparison.page_parts import html_files, html_origin, html_table
-from glowdeblur_plugin.comparison.page_pictures import SHARP, Embedded, embed_pictures, shown_methods
+from glowdeblur_plugin.comparison.page_pictures import SHARP, Carried, embed_pictures, shown_methods
 from glowdeblur_plugin.comparison.picture_values import Values, first_shown, read_values
 from glowdeblur_plugin.comparison.summary import COMPETITORS, Summary
 from glowdeblur_plugin.comparison.table_parts import Table, overview_metrics, overview_table, set_table
@@ -31,7 +31,7 @@ def write_page(folder: Path, progress: Progress = silent) -> Path:
         UserError: one of them is missing or cannot be read, or the page cannot be written.
     """
     summary, values = Summary.read(folder / 'summary.json'), read_values(folder / 'per_picture.csv')
-    embedded = embed_pictures(folder, summary, values, progress)
+    carried = embed_pictures(folder, summary, values, progress)
     style, script = asset('page.css'), joined_script()
     files = [name for name in FILES if (folder / name).is_file()]
     overviews = [overview_table(summary, metric) for metric in overview_metrics(summary)]
@@ -40,7 +40,7 @@ def write_page(folder: Path, progress: Progress = silent) -> Path:
         title=escape(summary.name), lead=escape(lead(summary)), style=style, script=script, style_hash=source_hash(style),
         script_hash=source_hash(script), legend=legend_part([*overviews, *sets], summary.notes),
         overview=overview_part(overviews), tables=set_parts(sets, len(overviews)), origin=html_origin(summary),
-        files=html_files(files), data=script_json(page_data(folder, summary, values, embedded)))
+        files=html_files(files), data=script_json(page_data(folder, summary, values, carried)))
     path = folder / 'index.html'
     write_atomically(path, printable(page))
     return path
@@ -65,8 +65,7 @@ def source_hash(text: str) -> str:
 def lead(summary: Summary) -> str:
     """One line below the title."""
     methods = sum(record.kind in COMPETITORS for record in summary.methods.values())
-    pictures = sum(record.pictures for record in summary.sets.values())
-    counts = ((methods, 'method'), (len(summary.sets), 'set'), (pictures, 'picture'))
+    counts = ((methods, 'method'), (len(summary.sets), 'set'))
     parts = [f'{count} {noun}{"s" * (count != 1)}' for count, noun in counts]
     return ' · '.join([*parts, summary.created.replace('T', ' ')[:16]])
 
@@ -94,7 +93,7 @@ def set_parts(tables: list[Table], start: int) -> str:
                    for index, table in enumerate(tables, start=start))
 
 
-def page_data(folder: Path, summary: Summary, values: Values, embedded: dict[str, dict[str, Embedded]]) -> dict[str, Any]:
+def page_data(folder: Path, summary: Summary, values: Values, carried: Carried) -> dict[str, Any]:
     """What the script shows: labels, values of single pictures in the order of `names`, and pictures."""
     methods = {name: {'label': record.label, 'kind': record.kind} for name, record in summary.methods.items()}
     methods = {'blurry': {'label': 'Blurry', 'kind': 'blurry'}, **methods, SHARP: {'label': 'Sharp', 'kind': SHARP}}
@@ -107,8 +106,8 @@ def page_data(folder: Path, summary: Summary, values: Values, embedded: dict[str
                  for metric in record.metrics}
         sets[name] = {'label': record.label, 'names': record.names, 'first': first_shown(summary, values, name),
                       'values': {metric: by_method for metric, by_method in table.items() if by_method},
-                      'shown': shown_methods(folder, summary, name), 'embedded': embedded[name]}
-    return {'methods': methods, 'metrics': metrics, 'sets': sets}
+                      'shown': shown_methods(folder, summary, name), 'embedded': carried.sets[name]}
+    return {'methods': methods, 'metrics': metrics, 'sets': sets, 'uris': list(carried.uris)}
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

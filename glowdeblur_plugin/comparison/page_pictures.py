@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,25 @@ SHARP = 'sharp'
 Embedded = dict[str, Any]
 
 
+@dataclass
+class Carried:
+    """What the page carries: data URIs with their places, each once, though sets may share pictures, and set -> picture -> what
+    `embed_picture` gives, with places for URIs."""
+
+    uris: dict[str, int]
+    sets: dict[str, dict[str, Embedded]]
+
+    def new_characters(self, embedded: Embedded) -> int:
+        """How much longer the page gets by a picture."""
+        return sum(map(len, {*embedded['whole'].values(), *embedded['detail'].values()} - self.uris.keys()))
+
+    def add(self, name: str, picture: str, embedded: Embedded) -> None:
+        """Keep a picture of set `name`, its data URIs replaced by their places in `uris`."""
+        placed = {part: {method: self.uris.setdefault(uri, len(self.uris)) for method, uri in embedded[part].items()}
+                  for part in ('whole', 'detail')}
+        self.sets[name][picture] = {**embedded, **placed}
+
+
 def shown_methods(folder: Path, summary: Summary, name: str) -> list[str]:
     """Methods of a set that left pictures: the blurry input first, the sharp picture last, the others as in the summary."""
     methods = dict.fromkeys(['blurry', *summary.methods, SHARP])
@@ -33,9 +53,9 @@ def shown_methods(folder: Path, summary: Summary, name: str) -> list[str]:
 
 
 def embed_pictures(folder: Path, summary: Summary, values: Values, progress: Progress = silent,
-                   budget: int = BUDGET) -> dict[str, dict[str, Embedded]]:
-    """Of each set up to seven pictures, spread over their gains (`spread_over`), ready for JSON; the sets take turns, so that
-    each has its share of the budget.
+                   budget: int = BUDGET) -> Carried:
+    """Of each set up to seven pictures, spread over their gains (`spread_over`); the sets take turns, so that each has its
+    share of the budget.
 
     Args:
         folder: of the comparison; `pictures/<set>/<method>/<picture>.png` are its pictures.
@@ -47,20 +67,20 @@ def embed_pictures(folder: Path, summary: Summary, values: Values, progress: Pro
     orders = {name: chosen_pictures(summary, values, name) for name in summary.sets}
     methods = {name: shown_methods(folder, summary, name) for name in summary.sets}
     turns = [(name, order[turn]) for turn in range(PICTURES_A_SET) for name, order in orders.items() if turn < len(order)]
-    found: dict[str, dict[str, Embedded]] = {name: {} for name in summary.sets}
+    carried = Carried({}, {name: {} for name in summary.sets})
     rivals, full = {name for name, record in summary.methods.items() if record.kind != 'codec'}, set()
     for done, (name, picture) in enumerate(turns):
         progress('pictures embedded', done, len(turns))
         if name not in full:
             embedded = embed_picture(folder / 'pictures' / name, picture, methods[name], rivals)
-            taken = sum(map(len, (*embedded['whole'].values(), *embedded['detail'].values())))
+            taken = carried.new_characters(embedded)
             if taken > budget:
                 full.add(name)
-            elif taken:
-                found[name][picture] = embedded
+            elif embedded['whole']:
+                carried.add(name, picture, embedded)
                 budget -= taken
     progress('pictures embedded', len(turns), len(turns))
-    return found
+    return carried
 
 
 def chosen_pictures(summary: Summary, values: Values, name: str) -> list[str]:
@@ -73,7 +93,7 @@ def chosen_pictures(summary: Summary, values: Values, name: str) -> list[str]:
 
 
 def embed_picture(folder: Path, picture: str, methods: Sequence[str], rivals: Collection[str]) -> Embedded:
-    """One picture by all `methods`, for the page's script; magnified first where those among `rivals` differ most.
+    """One picture by all `methods`; magnified first where those among `rivals` differ most.
 
     Returns:
         `width` and `height` in pixels; `crop`: left, top and side of the square that is magnified first; `whole`: method ->

@@ -81,9 +81,9 @@ def provenance(summary: Summary) -> list[tuple[str, str]]:
 def method_origin(summary: Summary, name: str) -> str:
     """Where the numbers of a method come from, on one line."""
     record = summary.methods[name]
-    parts = [record.kind]
+    parts: list[str] = [record.kind]
     if record.weights:
-        parts.append(f'weights {record.weights}')
+        parts.append(record.weights if record.kind == 'folder' else f'weights {record.weights}')
     if record.weights_sha256:
         parts.append(f'sha256 {record.weights_sha256[:HASH_SHOWN]}')
     if record.option:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -74,7 +75,8 @@ def carried(page: Page) -> dict:
     return json.loads(page.raw['script'][0])
 
 
-def decoded(uri: str) -> np.ndarray:
+def decoded(carried: dict, place: int) -> np.ndarray:
+    uri = carried['uris'][place]
     head, data = uri.split(',')
     assert head == 'data:image/webp;base64'
     return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_UNCHANGED)
@@ -135,15 +137,15 @@ def test_carried_pictures_are_the_pictures(carried, compared):
         for picture, found in record['embedded'].items():
             assert set(found['whole']) | set(found['absent']) == {*LABELS, 'sharp'}
             left, top, side = found['crop']
-            for method, uri in found['whole'].items():
+            for method, place in found['whole'].items():
                 original = cv2.imread(str(compared / 'pictures' / name / method / f'{picture}.png'))
-                whole = decoded(uri)
+                whole = decoded(carried, place)
                 assert whole.shape == original.shape == (found['height'], found['width'], 3)
                 if name == 'many':
                     np.testing.assert_array_equal(whole, original)
                 else:
                     assert cv2.PSNR(whole, original) > 30
-                    np.testing.assert_array_equal(decoded(found['detail'][method]),
+                    np.testing.assert_array_equal(decoded(carried, found['detail'][method]),
                                                   original[top:top + side, left:left + side])
     assert carried['sets']['large']['embedded'][ODD]['absent'] == {'half': 'no picture'}
 
@@ -159,11 +161,22 @@ def test_seven_pictures_of_a_set_are_inside(carried, compared):
 def test_sets_share_the_budget(compared):
     summary, values = Summary.read(compared / 'summary.json'), read_values(compared / 'per_picture.csv')
     whole = embed_pictures(compared, summary, values)
-    sizes = {name: {picture: len(json.dumps([found['whole'], found['detail']])) for picture, found in pictures.items()}
-             for name, pictures in whole.items()}
-    budget = int(1.1 * (max(sizes['large'].values()) + max(sizes['many'].values())))
-    part = embed_pictures(compared, summary, values, budget=budget)
-    assert len(part['large']) == 1 and 1 <= len(part['many']) < 7
+    lengths = [len(uri) for uri in whole.uris]
+    sizes = {name: [sum(lengths[place] for part in ('whole', 'detail') for place in found[part].values())
+                    for found in pictures.values()] for name, pictures in whole.sets.items()}
+    part = embed_pictures(compared, summary, values, budget=int(1.1 * (max(sizes['large']) + max(sizes['many']))))
+    assert len(part.sets['large']) == 1 and 1 <= len(part.sets['many']) < 7
+
+
+def test_pictures_that_sets_share_are_carried_once(compared, tmp_path):
+    found = json.loads((compared / 'summary.json').read_text())
+    found['sets']['again'] = found['sets']['many']
+    (tmp_path / 'summary.json').write_text(json.dumps(found))
+    shutil.copytree(compared / 'pictures' / 'many', tmp_path / 'pictures' / 'many')
+    (tmp_path / 'pictures' / 'again').symlink_to(tmp_path / 'pictures' / 'many')
+    carried = embed_pictures(tmp_path, Summary.read(tmp_path / 'summary.json'), {})
+    assert carried.sets['again'] == carried.sets['many'] and len(carried.sets['many']) == 7
+    assert len(carried.uris) == 7 * (len(LABELS) + 1)
 
 
 def test_values_are_carried_in_the_order_of_names(carried, compared):

@@ -20,10 +20,10 @@ async function readScene(name) {
   const found = {name, images: {}, details: {}, absent: inside ? {...inside.absent} : {}, inside: Boolean(inside)};
   await Promise.all(shown.map(async method => {
     if (method in found.absent) return;
-    const image = await load(inside ? inside.whole[method] : address(method, name));
+    const image = await load(inside ? data.uris[inside.whole[method]] : address(method, name));
     if (image) found.images[method] = image;
     else found.absent[method] = 'not beside this page';
-    if (inside && inside.detail[method]) found.details[method] = await load(inside.detail[method]);
+    if (inside && method in inside.detail) found.details[method] = await load(data.uris[inside.detail[method]]);
   }));
   const {naturalWidth, naturalHeight} = shown.map(method => found.images[method]).find(Boolean) || {};
   found.width = inside ? inside.width : naturalWidth || 4;

@@ -13,6 +13,7 @@ PACKAGES = [
     'glowdeblur_plugin.archs',
     'glowdeblur_plugin.benchmarks',
     'glowdeblur_plugin.commands',
+    'glowdeblur_plugin.comparison',
     'glowdeblur_plugin.compat',
     'glowdeblur_plugin.data',
     'glowdeblur_plugin.data.packers',
@@ -38,6 +39,7 @@ setup(
     long_description_content_type='text/markdown',
     python_requires='>=3.11,<3.13',
     packages=PACKAGES,
+    package_data={'glowdeblur_plugin.comparison': ['page_files/*']},
     entry_points={'console_scripts': ['glowdeblur=glowdeblur_plugin.cli:main']},
     install_requires=[
         'basicsr==1.4.2',

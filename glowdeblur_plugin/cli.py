@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from glowdeblur_plugin.commands import (caption, complexity, doctor, embed, inspect, latents, merge, pack, restore,
+from glowdeblur_plugin.commands import (caption, compare, complexity, doctor, embed, inspect, latents, merge, pack, restore,
                                         simulate, steps, study)
 from glowdeblur_plugin.commands.lazy_parser import LazyParser
 from glowdeblur_plugin.errors import UserError
 
-COMMANDS = (pack, simulate, inspect, study, caption, embed, latents, complexity, steps, merge, restore, doctor)
+COMMANDS = (pack, simulate, inspect, compare, study, caption, embed, latents, complexity, steps, merge, restore, doctor)
 BAD_INPUT, INTERRUPTED = 2, 130
 
 

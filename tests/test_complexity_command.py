@@ -103,17 +103,17 @@ def test_the_smaller_variants_have_their_published_parameters() -> None:
 
 def test_latency_stands_beside_what_was_counted(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     """A picture of a million pixels a side finds no memory, and the others are measured all the same."""
-    assert cli.main(['complexity', '--network', 'GLOWDeblur-nano', '--size', '40x24', '1000000x1000000', '--steps', '1', '9',
+    assert cli.main(['complexity', '--network', 'GLOWDeblur-nano', '--size', '40x24', '1000000x1000000', '--steps', '1', '25',
                      '--latency', '--device', 'cpu', '--precision', 'bf16', 'fp32', '--rounds', '2', '--json',
                      str(tmp_path / 'found.json')]) == 0
     printed, found = capsys.readouterr().out, json.loads((tmp_path / 'found.json').read_text())
     assert found['torch'] == torch.__version__ and 'threads' in found['device'] and 'attention' in found['convention']
-    one, nine, *large = found['rows']
+    once, often, *large = found['rows']
     for precision in ('bf16', 'fp32'):
-        assert 1.5 * one['measured'][precision]['seconds'] < nine['measured'][precision]['seconds'] < 20
+        assert 1.5 * once['measured'][precision]['seconds'] < often['measured'][precision]['seconds'] < 60
         assert all(re.fullmatch(r'needs [\d.]+ GiB, [\d.]+ are free', row['measured'][precision]['why_not']) for row in large)
-    full, half = (nine['measured'][precision]['peak_bytes'] for precision in ('fp32', 'bf16'))
-    assert full == pytest.approx(nine['weight_bytes'] + nine['live_bytes'], rel=0.05) and half < 0.7 * full
+    full, half = (often['measured'][precision]['peak_bytes'] for precision in ('fp32', 'bf16'))
+    assert full == pytest.approx(often['weight_bytes'] + often['live_bytes'], rel=0.05) and half < 0.7 * full
     assert printed.count('no memory') == 4
     assert 'GLOWDeblur-nano, 1000000x1000000, bf16: needs' in printed
 

@@ -19,6 +19,8 @@ RULES = {
     'report': {'data', 'drawing'},
     'inference': {'archs', 'data', 'diffusion', 'models', 'option_file', 'register'},
     'study': {'data', 'drawing', 'losses', 'models', 'archs', 'report'},
+    'comparison': {'data', 'drawing', 'metrics', 'inference', 'losses', 'models', 'archs', 'report', 'resources', '__version__',
+                   'register'},
     'models': {'losses', 'metrics', 'diffusion', 'archs', 'data', 'resources', 'drawing', '__version__'},
 }
 OPTIONAL = {'transformers', 'peft', 'gradio', 'pyiqa', 'spandrel', 'spandrel_extra_arches'}

@@ -18,8 +18,9 @@ def test_wheel_holds_the_package_alone(tmp_path: Path) -> None:
     wheel, = tmp_path.glob('*.whl')
     names = {name for name in zipfile.ZipFile(wheel).namelist() if '.dist-info/' not in name}
     assert {name.split('/')[0] for name in names} == {'glowdeblur_plugin'}
-    modules = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / 'glowdeblur_plugin').rglob('*.py')}
-    assert modules <= names
+    parts = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / 'glowdeblur_plugin').rglob('*')
+             if path.suffix in ('.py', '.html', '.css', '.js')}
+    assert parts <= names
 
 
 def test_nothing_names_a_machine() -> None:

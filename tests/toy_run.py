@@ -1,7 +1,7 @@
 """Real runs for tests, without BasicSR's start of four seconds each time.
 
-`python tests/toy_run.py` imports everything once and then forks processes for each request that it reads: real ones, which may be
-killed for real. `Runs` talks to it. Requests and answers are lines of JSON.
+`python tests/toy_run.py` imports everything once and then forks processes for each request that it reads: real ones, which may
+be killed for real. `Runs` talks to it. Requests and answers are lines of JSON.
 """
 
 import gc
@@ -22,8 +22,8 @@ import yaml
 Options = dict[str, Any]
 KILLED = -signal.SIGKILL
 # A pre-reconstruction of few tensors: sharding and checkpoints take time by their number.
-SMALL_PICTURE_PART = {'type': 'PreReconstruction', 'width': 16, 'encoder_blocks': [1], 'middle_blocks': 1, 'decoder_blocks': [1],
-                      'patch': 4}
+SMALL_PICTURE_PART = {'type': 'PreReconstruction', 'width': 16, 'encoder_blocks': [1], 'middle_blocks': 1,
+                      'decoder_blocks': [1], 'patch': 4}
 
 
 class Runs:

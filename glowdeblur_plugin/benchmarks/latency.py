@@ -35,8 +35,8 @@ class Latency(NamedTuple):
 
     Attributes:
         seconds: median over the rounds and their spread; the clock waits for the device.
-        peak_bytes: the most that tensors took at one time, weights included: on CUDA what the allocator had given out, on the CPU
-            without what layers take for themselves.
+        peak_bytes: the most that tensors took at one time, weights included: on CUDA what the allocator had given out, on the
+            CPU without what layers take for themselves.
     """
 
     seconds: Figure

@@ -89,7 +89,7 @@ def _experiment(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.commands.complexity_rows import measure_rows, write_json
     from glowdeblur_plugin.data.progress import ProgressLine
 
-    experiment = Experiment(options.opt, opt)
+    experiment = Experiment(opt)
     lines, found = experiment.training() if training else experiment.rows(sizes, options.steps)
     print('\n'.join([f'{options.opt}: {experiment.name}', *lines]))
     if not training:

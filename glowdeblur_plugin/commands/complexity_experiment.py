@@ -23,21 +23,20 @@ class Experiment:
     """The network of checked options, without memory behind it.
 
     Args:
-        file: name of the option file.
-        opt: its options.
+        opt: of a file for training or testing.
 
     Attributes:
         name: type and variant of the network.
         notes: what was counted otherwise than it stands in the file.
     """
 
-    def __init__(self, file: str, opt: dict[str, Any]) -> None:
+    def __init__(self, opt: dict[str, Any]) -> None:
         from basicsr.archs import build_network
 
         from glowdeblur_plugin.models.deblur_model import DeblurModel
         from glowdeblur_plugin.models.dry_run import dry_network
 
-        self.file, self.opt = file, opt
+        self.opt = opt
         with tempfile.TemporaryDirectory() as folder:
             self._section, self.notes = _reachable(opt['network_g'], Path(folder))
             self._network, self._mode = dry_network(lambda: DeblurModel.build_option('network_g', build_network, self._section))
@@ -80,8 +79,8 @@ class Experiment:
                   f'{crops} crops a micro-batch, {train.precision}; the terms of the loss and what the allocator holds come on '
                   'top.']
         if train.sharding == 'fsdp':
-            lines.append('train:sharding: fsdp divides all but the activations and the frozen parts by the number of processes; '
-                         'a block of the backbone, which it gathers at a time, comes on top.')
+            lines.append('train:sharding: fsdp divides all but the activations and the frozen parts by the number of '
+                         'processes; a block of the backbone, which it gathers at a time, comes on top.')
         entry = {'network': self.name, 'width': side, 'height': side, 'crops': crops, 'precision': train.precision,
                  'parts': as_entries(parts), 'training_bytes': memory}
         return lines, entry

@@ -1,4 +1,4 @@
-"""What restoring a picture costs with each of several networks: counted, and measured if asked for, in one table and in JSON."""
+"""What restoring a picture costs with each of several networks, counted and measured, as a table and as JSON."""
 
 import json
 import textwrap
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from glowdeblur_plugin.models.complexity import PartCount
 
 GIB, NOTE_WIDTH = 2**30, 120
-CONVENTION = ('multiply-accumulates (one multiplication and one addition) of convolutions and matrix products, those of attention '
-              'included; element-wise work, norms and softmax are not')
+CONVENTION = ('multiply-accumulates (one multiplication and one addition) of convolutions and matrix products, those of '
+              'attention included; element-wise work, norms and softmax are not')
 NOTES = (f'GMAC: {CONVENTION}. GLOWDeblur: all steps, its codec and what reads the null text once.',
-         'weights, tensors: GiB in float32, the whole picture at once: parameters and buffers with the frozen codec, and the most '
-         'that the tensors beside them need at one time.')
+         'weights, tensors: GiB in float32, the whole picture at once: parameters and buffers with the frozen codec, and the '
+         'most that the tensors beside them need at one time.')
 
 
 @dataclass

@@ -86,6 +86,10 @@ class PairedLMDBDataset(DeblurDataset):
     def __len__(self) -> int:
         return len(self.keys)
 
+    def lq_path(self, draw: int) -> str:
+        """The path of the sample of a draw, without reading anything."""
+        return self.lq.describe(self.keys[draw % len(self.keys)])
+
     def __getitem__(self, draw: int) -> dict[str, Any]:
         limit_worker_threads()
         key = self.keys[draw % len(self.keys)]
@@ -94,7 +98,7 @@ class PairedLMDBDataset(DeblurDataset):
             rng = draw_generator(self.options.seed, draw, 'pairs')
             window = random_crop(self.lq.sizes[key], self.options.gt_size, 0, rng)
             symmetry = Symmetry(self.options, rng)
-        sample = {'domain': str(self.opt.get('name', 'pairs')), 'lq_path': self.lq.describe(key)}
+        sample = {'domain': str(self.opt.get('name', 'pairs')), 'lq_path': self.lq_path(draw)}
         for side, source in (('lq', self.lq), ('gt', self.gt)):
             if source is not None:
                 picture = source.read(key, window)

@@ -115,11 +115,15 @@ class FolderSource(PictureSource):
 
     def describe(self, key: str) -> str:
         """The picture's file."""
-        return printable(self.root / self._files[key])
+        return printable(self.file(key))
+
+    def file(self, key: str) -> Path:
+        """The picture's file."""
+        return self.root / self._files[key]
 
     def _decode(self, key: str) -> np.ndarray:
         try:
-            data = fileio.get(self.root / self._files[key])
+            data = fileio.get(self.file(key))
         except OSError as error:
             raise UserError(f'{self.describe(key)}: cannot be read ({error.strerror or error})') from None
         return decode_file(data, self.sizes[key], self.describe(key))

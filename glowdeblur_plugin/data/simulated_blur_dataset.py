@@ -118,10 +118,13 @@ class SimulatedBlurDataset(DeblurDataset):
         picture, window = self._picture(key, rng)
         rendered = self._for_device if self.renders_on_device else self._in_worker
         sample = rendered(picture, window, rng)
-        path = self.source.describe(key)
-        if not self.training and self.options.draws_per_picture > 1:
-            path = f'{path}_{draw // len(self.keys)}'
+        path = self.lq_path(draw)
         return {**sample, **self.texts.read(key), 'domain': self.options.domain, 'lq_path': path, 'gt_path': path}
+
+    def lq_path(self, draw: int) -> str:
+        """The path of the sample of a draw, without reading anything."""
+        path = self.source.describe(self.keys[draw % len(self.keys)])
+        return f'{path}_{draw // len(self.keys)}' if not self.training and self.options.draws_per_picture > 1 else path
 
     @property
     def renders_on_device(self) -> bool:

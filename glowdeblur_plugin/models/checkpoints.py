@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import re
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -54,7 +55,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             raise UserError(f"checkpoint '{path}' holds pickled code, which is never run; save its tensors alone, such as "
                             "torch.save({'params': network.state_dict()}, ...)") from error
         raise UserError(f"checkpoint '{path}' is not a file of torch.save or is damaged: {_first_line(error)}") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, struct.error, SafetensorError) as error:
         raise UserError(f"checkpoint '{path}' cannot be read, it may be torn: {_first_line(error)}") from error
     if not isinstance(content, dict):
         raise UserError(f"checkpoint '{path}' holds a {type(content).__name__}, not a dictionary of weights")

@@ -139,7 +139,7 @@ def test_torn_and_foreign_files_are_one_line_errors(tmp_path, name: str) -> None
     path = tmp_path / name
     checkpoints.save_network_files(tmp_path, 'net', {'params': ToyNet().state_dict()}, {})
     whole = path.read_bytes()
-    for content in (whole[:len(whole) // 2], b'', b'not a checkpoint'):
+    for content in (whole[:len(whole) // 2], b'', b'not a checkpoint', b'text\n', b'J'):
         path.write_bytes(content)
         with pytest.raises(UserError, match=rf"checkpoint '.*{name}'.*(torn|damaged)") as error:
             checkpoints.read_weights(path)

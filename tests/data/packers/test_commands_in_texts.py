@@ -13,8 +13,8 @@ from glowdeblur_plugin.data.packers.public_sets import PUBLIC_SETS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / 'datasets_lmdb/README.md').read_text(encoding='utf-8')
-SECTIONS = [section for path in sorted((ROOT / 'options').rglob('*.yml'))
-            for section in yaml.safe_load(path.read_text(encoding='utf-8'))['datasets'].values()]
+FILES = [yaml.safe_load(path.read_text(encoding='utf-8')) for path in sorted((ROOT / 'options').rglob('*.yml'))]
+SECTIONS = [section for file in FILES for key in ('datasets', 'sets') for section in file.get(key, {}).values()]
 PARTS = [part for section in SECTIONS for part in (section, *section.get('parts', {}).values())
          if part.get('made_by', '').startswith('glowdeblur pack')]
 
@@ -34,11 +34,10 @@ def test_every_published_set_is_on_the_page_with_its_counts():
         assert all(f'{split} {count}' in row for split, count in packer().counts().items() if count is not None)
 
 
-@pytest.mark.parametrize('part', PARTS, ids=lambda part: part['dataroot_gt'])
+@pytest.mark.parametrize('part', PARTS, ids=lambda part: part.get('dataroot_lq', part.get('dataroot_gt')))
 def test_option_files_name_the_command_that_makes_their_set(part):
     options = parse(part['made_by'])
-    for side in ('lq', 'gt'):
-        root = Path(part.get(f'dataroot_{side}', part['dataroot_gt']))
+    for root in (Path(part[key]) for key in ('dataroot_lq', 'dataroot_gt') if key in part):
         split = root.name.rsplit('_', 1)[0]
         assert root.parent == options.out
         assert split in (options.split or options.packer().counts())

@@ -1,0 +1,216 @@
+"""Runs methods x sets x metrics, keeping what is finished."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from glowdeblur_plugin import __version__
+from glowdeblur_plugin.comparison.measures import Measures, open_measures
+from glowdeblur_plugin.comparison.methods import BlurryInput, Method, Restore, ResultsFolder
+from glowdeblur_plugin.comparison.network_method import CodecRoundTrip, Network, OpenRestorer
+from glowdeblur_plugin.comparison.options import FEWEST_SEEDS, Comparison, FolderOptions
+from glowdeblur_plugin.comparison.parts import Part
+from glowdeblur_plugin.comparison.picture_files import keep_picture, picture_path, read_picture
+from glowdeblur_plugin.comparison.picture_set import PictureSet
+from glowdeblur_plugin.comparison.summarise import Findings, write_findings
+from glowdeblur_plugin.comparison.summary import Summary
+from glowdeblur_plugin.data.packers.prepare import PACKERS
+from glowdeblur_plugin.data.progress import Progress, silent
+from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.metrics.protocols import PROTOCOLS
+
+EIGHT_BIT = 255
+SHARP = 'sharp'
+
+
+class View(NamedTuple):
+    """One of the sets that a job's pictures are measured in.
+
+    Attributes:
+        part: what is known of them there.
+        keep: folder that their files are kept in, None for the seeds after the first.
+    """
+
+    picture_set: PictureSet
+    part: Part
+    measures: Measures
+    keep: Path | None
+
+    def files(self, method: Method, name: str) -> dict[str, Path]:
+        """Row -> the file that its picture is kept in; beside the input the sharp picture, where there is one, is kept."""
+        rows = [method.name] + [SHARP] * (method.kind == 'blurry' and self.picture_set.with_truth)
+        return {} if self.keep is None else {row: picture_path(self.keep, self.picture_set.name, row, name) for row in rows}
+
+    def lacks(self, method: Method, name: str) -> bool:
+        """Whether something about a picture is missing: itself, a value or a file."""
+        return (name not in self.part.pictures or bool(self.part.missing(name, self.measures.per_picture))
+                or not all(file.is_file() for file in self.files(method, name).values()))
+
+
+class Job(NamedTuple):
+    """One method on the pictures of one set, and of those that are the same as it, with one seed (None where it does not
+    sample)."""
+
+    method: Method
+    views: list[View]
+    seed: int | None
+
+
+def compare(comparison: Comparison, open_restorer: OpenRestorer, progress: Progress = silent) -> Summary:
+    """Run all of a checked option file that is not finished, and write `summary.json`, `per_picture.csv` and `pictures/`.
+
+    Everything is opened once before anything is run. What is finished stays in `parts/`, also when the run is interrupted.
+
+    Args:
+        open_restorer: `Restorer.from_weights`.
+        progress: told for each method, set and seed.
+
+    Raises:
+        UserError: a set, a file of weights or a results folder that is not there or not what it should be; fewer than three
+            seeds for a method that samples.
+    """
+    top, folder = comparison.top, comparison.top.folder
+    for section in top.prepare:
+        PACKERS[section.set](Path(section.out), progress)
+    sets = {name: PictureSet(name, options, comparison.data[name]) for name, options in comparison.sets.items()}
+    device = _device(top.device)
+    measures = open_measures(comparison, sets, device)
+    methods = list(_methods(comparison, sets, open_restorer))
+    jobs = [Job(method, views, seed) for method in methods for seed in (top.seeds if method.samples else [None])
+            for views in _views(method, seed, sets, measures, folder, keep=seed in (None, top.seeds[0]))]
+    findings = Findings(comparison, methods, sets, measures, str(device))
+    for number, job in enumerate(jobs, start=1):
+        title = f'[{number} of {len(jobs)}] {job.method.name} on {job.views[0].picture_set.name}'
+        title += '' if job.seed is None else f', seed {job.seed}'
+        _run(job, lambda done, total: progress(title, done, total))
+        for view in job.views:
+            findings.parts.setdefault((job.method.name, view.picture_set.name), {})[job.seed] = view.part
+        if number == len(jobs) or jobs[number].method is not job.method:
+            job.method.close()
+    return write_findings(findings, folder)
+
+
+def _views(method: Method, seed: int | None, sets: dict[str, PictureSet], measures: dict[str, Measures], folder: Path,
+           keep: bool) -> Iterator[list[View]]:
+    """The sets that a method has pictures of, those with the same pictures together."""
+    groups: dict[str, list[View]] = {}
+    for name, picture_set in sets.items():
+        if method.why_not(picture_set) is None:
+            path = folder / 'parts' / f'{method.name}__{name}__{"once" if seed is None else seed}.json'
+            identity = {'method': method.identity(picture_set), 'set': picture_set.identity, 'seed': seed,
+                        'code_version': __version__}
+            view = View(picture_set, Part(path, identity, measures[name].ways), measures[name], folder if keep else None)
+            groups.setdefault(picture_set.origin, []).append(view)
+    yield from groups.values()
+
+
+def _device(name: str) -> torch.device:
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).split('\n')[0]
+        raise UserError(f"device: '{name}' cannot be used here ({reason}); give auto, cpu or cuda") from None
+    return device
+
+
+def _methods(comparison: Comparison, sets: dict[str, PictureSet], open_restorer: OpenRestorer) -> Iterator[Method]:
+    """The rows in their order: the input, the methods as in the file, the codec behind the first that has one."""
+    top = comparison.top
+    yield BlurryInput()
+    codec = top.codec and any(picture_set.with_truth for picture_set in sets.values())
+    for name, options in comparison.methods.items():
+        if isinstance(options, FolderOptions):
+            folder = ResultsFolder(name, options)
+            reasons = [folder.why_not(picture_set) for picture_set in sets.values()]
+            if all(reasons):
+                raise UserError(f'methods:{name}:results: {reasons[0]}')
+            yield folder
+            continue
+        network = Network(name, options, top.device, top.folder / 'parts', open_restorer)
+        if network.samples:
+            if len(top.seeds) < FEWEST_SEEDS:
+                raise UserError(f'seeds: {top.seeds}, but {name} samples: its pictures depend on noise; give at least '
+                                f'{FEWEST_SEEDS} seeds')
+            network.seeds = list(top.seeds)
+        yield network
+        if codec and network.has_codec:
+            codec = False
+            yield CodecRoundTrip(network)
+
+
+def _run(job: Job, progress: Callable[[int, int], None]) -> None:
+    """Restore and measure what the job's parts lack."""
+    picture_set, method = job.views[0].picture_set, job.method
+    restore = method.restorer(picture_set)
+    waiting = [index for index, name in enumerate(picture_set.names) if any(view.lacks(method, name) for view in job.views)]
+    try:
+        for done, index in enumerate(waiting):
+            progress(done, len(waiting))
+            _run_picture(job, index, restore)
+        if waiting:
+            progress(len(waiting), len(waiting))
+        for view in job.views:
+            view.part.device = method.device or view.part.device
+            if view.keep is not None:
+                _measure_set(method, view)
+    finally:
+        for view in job.views:
+            view.part.write()
+
+
+def _run_picture(job: Job, index: int, restore: Restore) -> None:
+    """Restore a picture, or take the one that was kept, and put what each view lacks into its part."""
+    method, name = job.method, job.views[0].picture_set.names[index]
+    files = [view.files(method, name) for view in job.views]
+    try:
+        pair = job.views[0].picture_set.pair(index)
+        restored, seconds = _kept(job, name)
+        kept = restored is not None
+        if not kept:
+            started = time.perf_counter()
+            restored = np.asarray(restore(pair, job.seed), np.float32)
+            seconds = time.perf_counter() - started
+        for row, path in (entry for of_view in files for entry in of_view.items() if not (kept and entry[1].is_file())):
+            keep_picture(path, pair.sharp if row == SHARP else restored)
+    except (UserError, torch.OutOfMemoryError) as error:
+        for path in (path for of_view in files for path in of_view.values()):
+            path.unlink(missing_ok=True)
+        full = isinstance(error, torch.OutOfMemoryError)
+        for view in job.views:
+            view.part.put(name, {'failure': 'out of memory; set tile to a number such as 512' if full else str(error)})
+        return
+    for view in job.views:
+        names = view.part.missing(name, view.measures.per_picture)
+        view.part.put(name, {**view.measures.of_picture(names, restored, pair), 'seconds': seconds})
+
+
+def _kept(job: Job, name: str) -> tuple[np.ndarray | None, float | None]:
+    """The picture out of its file and the seconds that it took, where that spares work and all protocols round it as the file
+    does."""
+    if isinstance(job.method, (Network, CodecRoundTrip)) and all(
+            PROTOCOLS[view.picture_set.options.protocol].levels == EIGHT_BIT for view in job.views):
+        for view in job.views:
+            file = view.files(job.method, name).get(job.method.name)
+            if file is not None and file.is_file() and name in view.part.pictures:
+                return read_picture(file), view.part.pictures[name]['seconds']
+    return None, None
+
+
+def _measure_set(method: Method, view: View) -> None:
+    """The metrics that have one value for a whole set."""
+    part, name = view.part, view.picture_set.name
+    pictures = [picture for picture in view.picture_set.names if 'failure' not in part.pictures[picture]]
+    for metric in view.measures.per_set:
+        if part.of_set.get(metric, {}).get('pictures') != pictures or 'value' not in part.of_set[metric]:
+            files = [[picture_path(view.keep, name, row, picture) for picture in pictures] for row in (method.name, SHARP)]
+            try:
+                part.of_set[metric] = {'value': view.measures.of_set(metric, *files), 'pictures': pictures}
+            except UserError as error:
+                part.of_set[metric] = {'failure': str(error), 'pictures': pictures}

@@ -12,9 +12,8 @@ from glowdeblur_plugin.data.decode import GREY_MODES, JPEG_FORMATS, ORIENTATION_
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.inference.photograph_files import encode_photograph
-from glowdeblur_plugin.inference.tags import kept_tags
+from glowdeblur_plugin.inference.tags import UPRIGHT, kept_tags
 
-UPRIGHT = 1
 # Rows reversed, columns reversed, then rows and columns exchanged; by EXIF's number of the orientation.
 TURNS = {2: (False, True, False), 3: (True, True, False), 4: (True, False, False), 5: (False, False, True),
          6: (True, False, True), 7: (True, True, True), 8: (False, True, True)}

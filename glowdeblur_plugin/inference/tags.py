@@ -2,10 +2,9 @@
 
 from PIL import ExifTags, Image
 
-from glowdeblur_plugin.data.decode import FIRST_TRANSPOSED_ORIENTATION
+from glowdeblur_plugin.data.decode import FIRST_TRANSPOSED_ORIENTATION, ORIENTATION_TAG
 
 UPRIGHT = 1
-ORIENTATION = ExifTags.Base.Orientation
 SIZE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 GROUPS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 # Layout, compression and colour tables of a TIFF file, its colour profile, XMP (which repeats the orientation) and thumbnails.
@@ -25,13 +24,13 @@ def kept_tags(tags: Image.Exif, file_format: str) -> bytes | None:
     groups = {group: {tag: value for tag, value in tags.get_ifd(group).items() if tag != ExifTags.IFD.Interop}
               for group in GROUPS}
     inner = groups[ExifTags.IFD.Exif]
-    if tags.get(ORIENTATION, UPRIGHT) >= FIRST_TRANSPOSED_ORIENTATION:
+    if tags.get(ORIENTATION_TAG, UPRIGHT) >= FIRST_TRANSPOSED_ORIENTATION:
         sizes = [inner.get(tag) for tag in SIZE_TAGS]
         inner |= {tag: size for tag, size in zip(SIZE_TAGS, reversed(sizes)) if size is not None}
     kept = Image.Exif()
     left_out = {*GROUPS, *(LAYOUT_TAGS if file_format == 'TIFF' else ())}
     kept.update({tag: value for tag, value in tags.items() if tag not in left_out})
     kept.update({group: entries for group, entries in groups.items() if entries})
-    if ORIENTATION in kept:
-        kept[ORIENTATION] = UPRIGHT
+    if ORIENTATION_TAG in kept:
+        kept[ORIENTATION_TAG] = UPRIGHT
     return kept.tobytes() if len(kept) else None

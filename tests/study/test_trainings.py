@@ -110,6 +110,34 @@ def test_trainings_run_once_in_order_and_what_breaks_is_told(section: dict[str, 
         go(options)
 
 
+def test_progress_goes_by_the_checkpoint_and_what_is_logged_since(section: dict[str, Any], tmp_path: Path) -> None:
+    """An old log of a training that was removed says nothing, nor what was logged after the checkpoint that is gone on from."""
+    section['train']['total_iter'] = 100
+    options = options_of(read_study({**section, 'seeds': [0]}))
+    short, long = list(options)[:2]
+    told: list[tuple[int, int]] = []
+    code = """
+import sys, time, yaml
+from pathlib import Path
+name = yaml.safe_load(Path(sys.argv[2]).read_text())['name']
+print('iter: 60', flush=True)
+time.sleep(2)
+models = Path('experiments') / name / 'models'
+models.mkdir(parents=True, exist_ok=True)
+(models / 'net_g_latest.pth').touch()
+"""
+    runs = Runs(Path('results'), options, 1, [sys.executable, '-c', code])
+    runs.write_options()
+    for training in (short, long):
+        runs.log(training).parent.mkdir(exist_ok=True)
+        runs.log(training).write_text('iter: 90')
+    states = Path('experiments') / long.experiment / 'training_states'
+    states.mkdir(parents=True)
+    (states / '50.state').touch()
+    runs.run([short, long], 2, lambda training: None, lambda task, done, total: told.append((done, total)))
+    assert told[0][0] in (0, 10, 60, 70) and (70, 150) in told and told[-1] == (150, 150)
+
+
 def test_a_training_that_another_process_runs_is_left_alone(section: dict[str, Any]) -> None:
     options = options_of(read_study({**section, 'seeds': [0]}))
     runs = Runs(Path('results'), options, 1)
@@ -151,6 +179,12 @@ def test_a_row_is_trained_and_measured(section: dict[str, Any], runs: Server, tm
     for picture, psnr in ((restored, figures.psnr('bpp', 'long')[place, 0]), (sample['lq'], figures.blurry['long'][place, 0])):
         assert psnr == pytest.approx(calculate_psnr(tensor2img(picture), tensor2img(sample['gt']), 0), abs=1e-5)
     assert not np.allclose(figures.psnr('bpp', 'long')[:, 0], figures.blurry['long'][:, 0], atol=1e-4)
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.measure('other', last.weights, stop)
+    assert evaluation.missing('other') == ['short', 'long']
     section['test_draws'] = 2
     with pytest.raises(UserError, match='test set short is another one now'):
         Evaluation(read_study(section), Path('results'), CPU)

@@ -17,12 +17,15 @@ from toy_run import Runs as Server
 from glowdeblur_plugin.checks import check_options
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.checkpoints import load_weights, read_weights
+from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.study.evaluation import Evaluation
 from glowdeblur_plugin.study.options import StudyOptions, read_study
+from glowdeblur_plugin.study.regions import check_disjoint
 from glowdeblur_plugin.study.results import read_results
 from glowdeblur_plugin.study.runs import Runs
 from glowdeblur_plugin.study.trainings import Training, all_trainings, iterations, training_of, training_options
 
+FILES = sorted((Path(__file__).parent.parent.parent / 'options' / 'study').glob('*.yml'))
 CPU = torch.device('cpu')
 # Stands in for a training: notes that it ran and what was there before it, writes its log's line and its weights.
 TRAINER = '''
@@ -62,6 +65,20 @@ def test_rows_have_equal_iterations_and_share_their_beginnings(section: dict[str
     parts = found[training_of(study, 'bpp', 0).starts_from]['datasets']['train']['parts']
     assert {name: part['weight'] for name, part in parts.items()} == {'diverse-0': 0.25, 'diverse-1': 0.75}
     assert [part['weight'] for part in second['datasets']['train']['parts'].values()] == [1, 1]
+
+
+@pytest.mark.parametrize('file', FILES, ids=[file.stem for file in FILES])
+def test_every_row_of_the_given_files_can_be_trained(file: Path) -> None:
+    study = read_study(read_option_file(str(file)))
+    check_disjoint(study)
+    found = options_of(study)
+    for options in found.values():
+        check_options(options, is_train=True)
+    for row in study.rows:
+        last, total = training_of(study, row, study.seeds[0]), 0
+        while last is not None:
+            total, last = total + found[last]['train']['total_iter'], last.starts_from
+        assert total == study.train['total_iter']
 
 
 @pytest.mark.parametrize('change, words', [

@@ -74,8 +74,8 @@ def check_disjoint(study: StudyOptions) -> None:
     So the tested regions are cut from pretraining: each of its sections lies outside of all of them. Two sections are apart
     where they share no kind of blur, no blur length or, of linear blur, no direction, with what flips of training pictures make
     of it. That is said of whole pictures: in parts of them a nearly straight camera path, an object's motion or the side of a
-    zoom may be blurred as in a domain. In options/study/small.yml that is so of about 15 % of the pixels of `narrow` and 2 % of those
-    of `diverse` (within a domain's lengths and directions, and five times as long as wide).
+    zoom may be blurred as in a domain. In options/study/small.yml that is so of about 15 % of the pixels of `narrow` and 2 % of
+    those of `diverse` (within a domain's lengths and directions, and five times as long as wide).
 
     Raises:
         UserError: names both sections and what each of them draws.

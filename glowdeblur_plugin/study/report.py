@@ -18,9 +18,9 @@ from glowdeblur_plugin.study.results import Results
 from glowdeblur_plugin.study.sections import SIMULATED, train_sections
 from glowdeblur_plugin.study.verdict import verdict
 
-PHASES = ('A row of several phases has the whole learning-rate schedule and a new optimizer in each, which starts from the moving '
-          'average of the one before. Against a row of one phase it differs in that too; rows with the same phases differ in '
-          'their data alone.')
+PHASES = ('A row of several phases has the whole learning-rate schedule and a new optimizer in each, which starts from the '
+          'moving average of the one before. Against a row of one phase it differs in that too; rows with the same phases '
+          'differ in their data alone.')
 REGIONS = ('No kind of blur with its length and direction is in two domains, or in a domain and in pretraining, taken over the '
            'whole picture. Parts of it may look alike: nearly straight camera paths, moving objects, the sides of a zoom.')
 FILES = ('report.md', 'matrix.csv', 'per_picture.csv', 'summary.json', 'heat_map.png')

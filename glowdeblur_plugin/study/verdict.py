@@ -33,12 +33,12 @@ def verdict(study: StudyOptions, results: Results, found: Sequence[Difference]) 
     lines.append(_outcome(by_place[DOMAINS], 'the domains, of which pretraining saw none'))
     if REAL in by_place:
         lines.append(_outcome(by_place[REAL], 'real pairs, of which no row saw any'))
-    if len(results.seeds) == 1:
-        lines.append('One seed: the intervals are over scenes alone and say nothing of other runs.')
-    for count, what in ((by_place[DOMAINS].scenes, 'scenes of the domains'), (len(results.seeds), 'seeds')):
-        if 1 < count < FEW:
-            lines.append(f'{count} {what} are few: where they make most of the difference, the true one lies outside of such an '
-                         f'interval one time in {2 ** (count - 1)}, not one in 20.')
+    for count, what in ((by_place[DOMAINS].scenes, 'scene'), (len(results.seeds), 'seed')):
+        if count == 1:
+            lines.append(f'One {what}: the intervals say nothing of others.')
+        elif count < FEW:
+            lines.append(f'{count} {what}s are few: where they differ most, the true difference lies outside of '
+                         f'such an interval one time in {2 ** (count - 1)}, not one in 20.')
     return [*lines, f'{PAPER}.']
 
 

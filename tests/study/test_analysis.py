@@ -84,7 +84,7 @@ def test_blurs_of_one_sharp_picture_are_drawn_together(study: StudyOptions) -> N
     assert [found[name].scenes for name in ('short', 'long', DOMAINS, 'street')] == [2, 2, 2, PICTURES]
     assert (found[DOMAINS].low, found[DOMAINS].high) == (pytest.approx(0.4 - 3), pytest.approx(0.4 + 2))
     text = ' '.join(verdict(study, figures, list(found.values())))
-    assert '2 scenes of the domains are few' in text and 'one time in 2,' in text
+    assert '2 scenes are few' in text and 'one time in 2,' in text
     assert '3 seeds are few' in text and 'one time in 4,' in text
 
 

@@ -74,16 +74,18 @@ class Runs:
         """Write every training's option file.
 
         Raises:
-            UserError: a training was begun with other options; names both.
+            UserError: trainings, or what they start from, were begun with other options; names them.
         """
-        for training, options in self.options.items():
-            file = self.file(training)
-            text = HEADER.format(file=file)
-            text += yaml.dump(options, Dumper=_Plain, sort_keys=False, width=128, default_flow_style=None)
-            if file.exists() and yaml.safe_load(file.read_text(encoding='utf-8')) != yaml.safe_load(text) and _begun(training):
-                raise UserError(f'{file}: experiments/{training.experiment} was trained by other options than those of the '
-                                'study now; give the study another name, or remove that experiment and its results')
-            write_atomically(file, text)
+        texts = {training: yaml.dump(options, Dumper=_Plain, sort_keys=False, width=128, default_flow_style=None)
+                 for training, options in self.options.items()}
+        changed = {training for training, text in texts.items() if self.file(training).exists()
+                   and yaml.safe_load(self.file(training).read_text(encoding='utf-8')) != yaml.safe_load(text)}
+        old = [str(_experiment(training)) for training in texts if _begun(training) and not changed.isdisjoint(training.chain)]
+        if old:
+            raise UserError(f'{self.folder / "options"}: trained by other options than those of the study now: '
+                            f'{", ".join(old)}; give the study another name, or remove these')
+        for training, text in texts.items():
+            write_atomically(self.file(training), HEADER.format(file=self.file(training)) + text)
 
     def file(self, training: Training) -> Path:
         """The training's option file."""
@@ -121,7 +123,8 @@ class Runs:
                 known = sum(max(started[training], self._iterations(training)) for training in trainings)
                 if known - sum(started.values()) < total:
                     progress(TASK, known - sum(started.values()), total)
-        progress(TASK, total, total)
+        if total:
+            progress(TASK, total, total)
 
     def _train_and_look(self, training: Training, look: Callable[[Training], None]) -> None:
         if not training.weights.exists():

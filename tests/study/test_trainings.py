@@ -1,6 +1,7 @@
 """The rows as trainings: what each of them is, that they run, go on where they were stopped and are measured."""
 
 import fcntl
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,11 @@ def test_trainings_run_once_in_order_and_what_breaks_is_told(section: dict[str, 
     options = options_of(study)
     (tmp_path / 'breaks.txt').write_text('toy_diverse-50_then_short-50_seed1')
 
+    def runs_of(given: dict[Training, dict[str, Any]]) -> Runs:
+        return Runs(Path('results'), given, 1, [sys.executable, '-c', TRAINER])
+
     def go(given: dict[Training, dict[str, Any]]) -> None:
-        runs = Runs(Path('results'), given, 1, [sys.executable, '-c', TRAINER])
+        runs = runs_of(given)
         runs.write_options()
         runs.run(list(given), study.jobs, looked.append, lambda task, done, total: told.append((done, total)))
 
@@ -122,8 +126,17 @@ def test_trainings_run_once_in_order_and_what_breaks_is_told(section: dict[str, 
     assert len(lines) == len(options) + 1 and set(looked) == set(options)
     left = sum(options[training]['train']['total_iter'] for training in missing)
     assert told[-1] == (left, left)
+    first = training_of(study, 'bpp', 1).starts_from
+    options[first]['train']['ema_decay'] = 0.1
+    shutil.rmtree(Path('experiments') / first.experiment)
+    before = runs_of(options).file(first).read_text()
+    with pytest.raises(UserError, match='by other options .*: experiments/toy_diverse-50_then_short-long-50_seed1, experiments/'
+                                        'toy_diverse-50_then_short-50_seed1; give'):
+        go(options)
+    assert runs_of(options).file(first).read_text() == before
+    options[first]['train']['ema_decay'] = 0.5
     options[training_of(study, 'mixture', 0)]['train']['total_iter'] = 7
-    with pytest.raises(UserError, match='short-long_seed0.yml: experiments/toy_short-long_seed0 was trained by other options'):
+    with pytest.raises(UserError, match='by other options than those of the study now: experiments/toy_short-long_seed0; give'):
         go(options)
 
 

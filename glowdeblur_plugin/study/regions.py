@@ -69,7 +69,7 @@ class Part(NamedTuple):
 
 
 def check_disjoint(study: StudyOptions) -> None:
-    """Refuse a study in which a domain's region or set is part of another domain or of pretraining data.
+    """Refuse a study in which a domain's region or set is part of another domain or of pretraining data, or real pairs are.
 
     So the tested regions are cut from pretraining: each of its sections lies outside of all of them. Two sections are apart
     where they share no kind of blur, no blur length or, of linear blur, no direction, with what flips of training pictures make
@@ -80,7 +80,8 @@ def check_disjoint(study: StudyOptions) -> None:
     Raises:
         UserError: names both sections and what each of them draws.
     """
-    tested = [part for name in study.domains for part in _parts(study, name)]
+    tested = [Part(name, f'real_pairs:{name}', pairs.dataroot_lq) for name, pairs in study.real_pairs.items()]
+    tested += [part for name in study.domains for part in _parts(study, name)]
     others = [part for name in study.pretraining for part in _parts(study, name)]
     for index, one in enumerate(tested):
         for other in [*tested[index + 1:], *others]:

@@ -53,6 +53,10 @@ def test_a_packed_set_is_not_in_two_places(section: dict[str, Any]) -> None:
     packed = {'type': 'PairedLMDBDataset', 'dataroot_lq': 'gopro_lq.lmdb', 'dataroot_gt': 'gopro_gt.lmdb'}
     section['domains']['short'] = {'train': packed, 'test': {**packed, 'dataroot_lq': 'test_lq.lmdb'}}
     check_disjoint(read_study(section))
+    section['real_pairs'] = {'street': {key: packed[key] for key in ('dataroot_lq', 'dataroot_gt')}}
+    with pytest.raises(UserError, match='domains:short:train: gopro_lq.lmdb overlaps with real_pairs:street'):
+        check_disjoint(read_study(section))
+    section['real_pairs'] = {}
     section['pretraining']['diverse']['train'] = {**packed, 'dataroot_lq': 'test_lq.lmdb'}
     with pytest.raises(UserError, match='pretraining:diverse:train: test_lq.lmdb overlaps with domains:short:test'):
         check_disjoint(read_study(section))

@@ -69,7 +69,8 @@ def as_markdown(report: Report) -> str:
     lines = [f'# {study.name}', '', *report.verdict, '',
              f'{study.train["total_iter"]:.0f} iterations a row, seeds {", ".join(map(str, results.seeds))}. Figures are of '
              '8-bit RGB, means over pictures and seeds; ± is the standard deviation of the means of several seeds.', '',
-             '## Rows', '', *_table(['row', 'trained on', 'kinds of blur'], plan), '', *_cautions(study),
+             '## Rows', '', *_table(['row', 'trained on', f'kinds of blur in {study.diversity_pictures} pictures'], plan), '',
+             *_cautions(study),
              '## PSNR in dB / SSIM', '',
              *_table(['row', *sets], [[BLURRY, *blurry], *_rows(report, _psnr)]), '',
              '## PSNR gain over the blurry pictures in dB', '',

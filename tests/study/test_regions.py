@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.data.simulate.domains import Domain
 from glowdeblur_plugin.data.simulate.plan import BlurPlan, draw_plan
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset, resolve_domain
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.study.options import StudyOptions, read_study
 from glowdeblur_plugin.study.regions import Region, check_disjoint
 from glowdeblur_plugin.study.sections import train_sections

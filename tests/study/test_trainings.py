@@ -151,7 +151,9 @@ import sys, time, yaml
 from pathlib import Path
 name = yaml.safe_load(Path(sys.argv[2]).read_text())['name']
 print('iter: 60', flush=True)
-time.sleep(2)
+for _ in range(400):
+    if not Path('seen').exists():
+        time.sleep(0.05)
 models = Path('experiments') / name / 'models'
 models.mkdir(parents=True, exist_ok=True)
 (models / 'net_g_latest.pth').touch()
@@ -164,7 +166,13 @@ models.mkdir(parents=True, exist_ok=True)
     states = Path('experiments') / long.experiment / 'training_states'
     states.mkdir(parents=True)
     (states / '50.state').touch()
-    runs.run([short, long], 2, lambda training: None, lambda task, done, total: told.append((done, total)))
+
+    def progress(task: str, done: int, total: int) -> None:
+        told.append((done, total))
+        if told[-1] == (70, 150):
+            (tmp_path / 'seen').touch()
+
+    runs.run([short, long], 2, lambda training: None, progress)
     assert told[0][0] in (0, 10, 60, 70) and (70, 150) in told and told[-1] == (150, 150)
 
 

@@ -51,12 +51,16 @@ def _study(options: argparse.Namespace) -> None:
             check_data_paths(section)
         runs = Runs(folder, trainings, study.threads)
         runs.write_options()
-        evaluation.measure_blurry()
+        evaluation.measure_blurry(progress)
         final = {training_of(study, row, seed) for row in study.rows for seed in study.seeds}
 
         def look(training: Training) -> None:
             if training in final:
-                evaluation.measure(training.name, training.weights)
+                evaluation.measure(training.name, training.weights, runs.check_running)
+
+        for training in final:
+            if not training.weights.exists():
+                evaluation.forget(training.name)
 
         before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that trainings are ended too
         try:

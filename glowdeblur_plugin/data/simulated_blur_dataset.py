@@ -36,8 +36,8 @@ class SimulatedBlurOptions(TextOptions):
     Attributes:
         dataroot_gt: sharp pictures, a packed set (.lmdb) or a folder.
         domain: name of the blur domain, see `simulate/domains.py`.
-        kinds, blur_length, direction, noise, bayer, rolling_shutter, jpeg: take the place of the domain's own, see `Domain`; `kinds` is a
-            section of weights.
+        kinds, blur_length, direction, noise, bayer, rolling_shutter, jpeg: take the place of the domain's own, see `Domain`;
+            `kinds` is a section of weights.
         zoom: smallest and largest factor by which a training picture is magnified before it is blurred.
         change_colours: shuffle and scale the colour channels of a training picture before it is blurred.
         draws_per_picture: how many blurs validation and test apply to each picture, one after the other.

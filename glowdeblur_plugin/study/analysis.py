@@ -9,6 +9,7 @@ from glowdeblur_plugin.report.audit import rank_correlation
 from glowdeblur_plugin.report.bootstrap import paired_interval
 from glowdeblur_plugin.study.options import StudyOptions
 from glowdeblur_plugin.study.results import Results
+from glowdeblur_plugin.study.sections import scene_of
 
 LEAST_GAIN = 1.0
 DOMAINS, REAL = 'all domains', 'all real pairs'
@@ -36,7 +37,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Difference:
-    """PSNR of one row less that of another in dB on one test set or several, with its 95 % interval over pictures and seeds."""
+    """PSNR of one row less that of another in dB on one test set or several, with its 95 % interval over scenes and seeds.
+
+    Attributes:
+        by_seed: mean of each seed.
+        scenes: how many the pictures show, see `sections.scene_of`.
+    """
 
     row: str
     other: str
@@ -44,6 +50,8 @@ class Difference:
     mean: float
     low: float
     high: float
+    by_seed: tuple[float, ...]
+    scenes: int
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,9 @@ def differences(study: StudyOptions, results: Results, row: str, other: str) -> 
     found = []
     for on, names in groups.items():
         table = np.concatenate([results.psnr(row, name) - results.psnr(other, name) for name in names])
-        found.append(Difference(row, other, on, float(table.mean()), *paired_interval(table)))
+        scenes = [scene_of(study, name, picture) for name in names for picture in results.pictures[name]]
+        found.append(Difference(row, other, on, float(table.mean()), *paired_interval(table, scenes=scenes),
+                                tuple(table.mean(axis=0).tolist()), len(set(scenes))))
     return found
 
 

@@ -3,20 +3,25 @@
 import csv
 import io
 import json
+import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from basicsr.archs import build_network
 from basicsr.utils.registry import DATASET_REGISTRY
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import default_collate
 
-from glowdeblur_plugin.archs.padding import pad_to_multiple
-from glowdeblur_plugin.data.dataset_base import DeblurDataset
+from glowdeblur_plugin.data.dataset_base import DeblurDataset, to_unit_range
+from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.models.checkpoints import load_weights, read_weights
+from glowdeblur_plugin.models.restoration_model import map_picture
+from glowdeblur_plugin.models.tile_choice import TileChoice, TileSettings
 from glowdeblur_plugin.models.validation import picture_metrics, picture_stem
 from glowdeblur_plugin.study.options import StudyOptions
 from glowdeblur_plugin.study.sections import test_section
@@ -48,6 +53,7 @@ class Evaluation:
         self.folder, self.device, self.network_options = folder / 'evaluation', device, study.network_g
         self.sets = {name: open_test(study, name) for name in (*study.domains, *study.real_pairs)}
         self.fingerprints = self._require_same()
+        self._lock = threading.Lock()
 
     def _require_same(self) -> dict[str, str]:
         known = json.loads(self._record.read_text(encoding='utf-8')) if self._record.exists() else {}
@@ -66,28 +72,44 @@ class Evaluation:
         """Test sets that there are no figures of yet."""
         return [name for name in self.sets if not self._file(network, name).exists()]
 
-    def measure_blurry(self) -> None:
+    def measure_blurry(self, progress: Progress = silent) -> None:
         """Note which test sets these are, and measure the blurry pictures themselves, where that is missing."""
         write_atomically(self._record, json.dumps(self.fingerprints, indent=2) + '\n')
-        self._measure(BLURRY, nn.Identity())
+        self._measure(BLURRY, lambda lq: lq, progress)
 
-    def measure(self, network: str, weights: Path) -> None:
-        """Measure what the network of `weights` restores, where that is missing.
+    def forget(self, network: str) -> None:
+        """Remove the figures of a network that is to be trained anew."""
+        shutil.rmtree(self.folder / network, ignore_errors=True)
+
+    def measure(self, network: str, weights: Path, check: Callable[[], None] = lambda: None) -> None:
+        """Measure what the network of `weights` restores, whole pictures in float32, where that is missing. One network at a
+        time, whatever thread asks.
+
+        Args:
+            check: called before every picture; what it raises ends the work.
 
         Raises:
             UserError: weights that cannot be read or belong to another network.
         """
-        if self.missing(network):
+        with self._lock:
+            if not self.missing(network):
+                return
             net = build_network(dict(self.network_options))
             load_weights(net, read_weights(weights, 'params_ema'), weights)
-            self._measure(network, net.to(self.device).eval())
+            net, whole = net.to(self.device).eval(), TileChoice(TileSettings(tile='none', tile_overlap=0), net)
 
-    def _measure(self, network: str, net: nn.Module) -> None:
+            def restore(lq: Tensor) -> Tensor:
+                check()
+                return map_picture(net, lq.to(self.device), whole).cpu()
+
+            self._measure(network, restore)
+
+    def _measure(self, network: str, restore: Callable[[Tensor], Tensor], progress: Progress = silent) -> None:
         for name in self.missing(network):
             text = io.StringIO()
             writer = csv.writer(text, lineterminator='\n')
             writer.writerow(['picture', *Score._fields])
-            for picture, score in _scores(net, self.sets[name], self.device).items():
+            for picture, score in _scores(restore, self.sets[name], f'{network} pictures of {name} measured', progress).items():
                 writer.writerow([picture, *(f'{value:.6f}' for value in score)])
             write_atomically(self._file(network, name), text.getvalue())
 
@@ -116,25 +138,17 @@ def open_test(study: StudyOptions, name: str) -> DeblurDataset:
     return DATASET_REGISTRY.get(section['type'])({**section, 'name': name, 'phase': 'val'}, place)
 
 
-def _scores(net: nn.Module, dataset: DeblurDataset, device: torch.device) -> dict[str, Score]:
+def _scores(restore: Callable[[Tensor], Tensor], dataset: DeblurDataset, task: str, progress: Progress) -> dict[str, Score]:
     found = {}
     with torch.inference_mode():
         for index in range(len(dataset)):
+            progress(task, index, len(dataset))
             batch = default_collate([dataset[index]])
-            restored = _restore(net, _in_unit_range(batch['lq']).to(device)).cpu()
+            lq, gt = (to_unit_range(batch[side]) if batch[side].dtype == torch.uint8 else batch[side] for side in ('lq', 'gt'))
             path = batch['lq_path'][0]
-            figures = picture_metrics(restored, _in_unit_range(batch['gt']), METRICS, path)
-            found[picture_stem(path, dataset.opt)] = Score(**figures)
+            found[picture_stem(path, dataset.opt)] = Score(**picture_metrics(restore(lq), gt, METRICS, path))
+    progress(task, len(dataset), len(dataset))
     return found
-
-
-def _restore(net: nn.Module, lq: Tensor) -> Tensor:
-    restored = net(pad_to_multiple(lq, getattr(net, 'size_multiple', 1)))
-    return restored[..., :lq.shape[-2], :lq.shape[-1]].float().clamp(0, 1)
-
-
-def _in_unit_range(picture: Tensor) -> Tensor:
-    return picture.float() / 255 if picture.dtype == torch.uint8 else picture
 
 
 def _read(file: Path) -> dict[str, Score]:

@@ -15,8 +15,14 @@ from glowdeblur_plugin.study.evaluation import BLURRY
 from glowdeblur_plugin.study.heat_map import heat_map
 from glowdeblur_plugin.study.options import StudyOptions
 from glowdeblur_plugin.study.results import Results
+from glowdeblur_plugin.study.sections import SIMULATED, train_sections
 from glowdeblur_plugin.study.verdict import verdict
 
+PHASES = ('A row of several phases has the whole learning-rate schedule and a new optimizer in each, which starts from the '
+          'moving average of the one before. Against a row of one phase it differs in that too; rows with the same phases '
+          'differ in their data alone.')
+REGIONS = ('No kind of blur with its length and direction is in two domains, or in a domain and in pretraining, taken over the '
+           'whole picture. Parts of it may look alike: nearly straight camera paths, moving objects, the sides of a zoom.')
 FILES = ('report.md', 'matrix.csv', 'per_picture.csv', 'summary.json', 'heat_map.png')
 
 
@@ -63,7 +69,8 @@ def as_markdown(report: Report) -> str:
     lines = [f'# {study.name}', '', *report.verdict, '',
              f'{study.train["total_iter"]:.0f} iterations a row, seeds {", ".join(map(str, results.seeds))}. Figures are of '
              '8-bit RGB, means over pictures and seeds; ± is the standard deviation of the means of several seeds.', '',
-             '## Rows', '', *_table(['row', 'trained on', 'kinds of blur'], plan), '',
+             '## Rows', '', *_table(['row', 'trained on', f'kinds of blur in {study.diversity_pictures} pictures'], plan), '',
+             *_cautions(study),
              '## PSNR in dB / SSIM', '',
              *_table(['row', *sets], [[BLURRY, *blurry], *_rows(report, _psnr)]), '',
              '## PSNR gain over the blurry pictures in dB', '',
@@ -71,16 +78,27 @@ def as_markdown(report: Report) -> str:
              '## Gap to the network trained on the domain alone, in dB', '',
              *_table(['row', *study.domains],
                      [[row, *(f'{found[row, name].gap:+.2f}' for name in study.domains)] for row in study.rows]), '',
-             '## Differences of rows in dB, 95 % intervals over pictures and seeds', '',
-             *_table(['rows', 'on', 'difference', 'interval'],
-                     [[f'{entry.row} - {entry.other}', entry.on, f'{entry.mean:+.2f}', f'{entry.low:+.2f} to {entry.high:+.2f}']
+             '## Differences of rows in dB, 95 % intervals over scenes and seeds', '',
+             'All blurs of one sharp picture, in all domains, are one scene; real pairs are each their own.', '',
+             *_table(['rows', 'on', 'scenes', 'difference', 'interval', 'by seed'],
+                     [[f'{entry.row} - {entry.other}', entry.on, str(entry.scenes), f'{entry.mean:+.2f}',
+                       f'{entry.low:+.2f} to {entry.high:+.2f}', ', '.join(f'{value:+.2f}' for value in entry.by_seed)]
                       for entry in report.differences]), '',
              '## Diversity of the training data and generalisation, rank correlation over rows', '',
-             'Generalisation is the mean gain over the blurry pictures on test sets that a row is not trained on. The rows are '
-             'few and share data, so this is a hint and no test.', '',
+             'Generalisation is the mean gain over the blurry pictures on test sets that a row is not trained on: on other sets '
+             'for each row, and on the same only on real pairs. The rows are few and share data, so this is a hint and no test.',
+             '',
              *_table(['gain on', 'rows', "Spearman's rho"],
                      [[entry.gain_on, str(entry.rows), f'{entry.value:+.2f}'] for entry in report.correlations])]
     return '\n'.join(lines) + '\n'
+
+
+def _cautions(study: StudyOptions) -> Iterator[str]:
+    """What tables of this study do not show, each with an empty line."""
+    if any(len(phases) > 1 for phases in study.rows.values()):
+        yield from (PHASES, '')
+    if any(section['type'] == SIMULATED for name in study.domains for section in train_sections(study, name)):
+        yield from (REGIONS, '')
 
 
 def as_json(report: Report) -> str:

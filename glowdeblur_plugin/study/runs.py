@@ -38,6 +38,10 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
+class Ended(Exception):
+    """The trainings were ended before they were done."""
+
+
 class Runs:
     """Trains and then looks at each result, `jobs` at a time.
 
@@ -54,6 +58,7 @@ class Runs:
         self.folder, self.options, self.threads, self.command = folder, options, threads, command
         self._lock = threading.Lock()
         self._children: set[subprocess.Popen] = set()
+        self._log_starts: dict[Training, int] = {}
         self._ended = False
 
     def __enter__(self) -> 'Runs':
@@ -69,16 +74,18 @@ class Runs:
         """Write every training's option file.
 
         Raises:
-            UserError: a training was begun with other options; names both.
+            UserError: trainings, or what they start from, were begun with other options; names them.
         """
-        for training, options in self.options.items():
-            file = self.file(training)
-            text = HEADER.format(file=file)
-            text += yaml.dump(options, Dumper=_Plain, sort_keys=False, width=128, default_flow_style=None)
-            if file.exists() and yaml.safe_load(file.read_text(encoding='utf-8')) != yaml.safe_load(text) and _begun(training):
-                raise UserError(f'{file}: experiments/{training.experiment} was trained by other options than those of the '
-                                'study now; give the study another name, or remove that experiment and its results')
-            write_atomically(file, text)
+        texts = {training: yaml.dump(options, Dumper=_Plain, sort_keys=False, width=128, default_flow_style=None)
+                 for training, options in self.options.items()}
+        changed = {training for training, text in texts.items() if self.file(training).exists()
+                   and yaml.safe_load(self.file(training).read_text(encoding='utf-8')) != yaml.safe_load(text)}
+        old = [str(_experiment(training)) for training in texts if _begun(training) and not changed.isdisjoint(training.chain)]
+        if old:
+            raise UserError(f'{self.folder / "options"}: trained by other options than those of the study now: '
+                            f'{", ".join(old)}; give the study another name, or remove these')
+        for training, text in texts.items():
+            write_atomically(self.file(training), HEADER.format(file=self.file(training)) + text)
 
     def file(self, training: Training) -> Path:
         """The training's option file."""
@@ -94,6 +101,7 @@ class Runs:
 
         Args:
             trainings: none before what it starts from.
+            look: should call `check_running` now and then where it takes long.
             progress: told how many iterations are done of those that were left.
 
         Raises:
@@ -115,12 +123,23 @@ class Runs:
                 known = sum(max(started[training], self._iterations(training)) for training in trainings)
                 if known - sum(started.values()) < total:
                     progress(TASK, known - sum(started.values()), total)
-        progress(TASK, total, total)
+        if total:
+            progress(TASK, total, total)
 
     def _train_and_look(self, training: Training, look: Callable[[Training], None]) -> None:
         if not training.weights.exists():
             self._train(training)
+        self.check_running()
         look(training)
+
+    def check_running(self) -> None:
+        """Return while trainings are run.
+
+        Raises:
+            Ended: they are not any more.
+        """
+        if self._ended:
+            raise Ended
 
     def _train(self, training: Training) -> None:
         log = self.log(training)
@@ -135,34 +154,41 @@ class Runs:
             with self._lock:
                 if self._ended:
                     return
+                self._log_starts[training] = output.tell()
                 child = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=environment)
                 self._children.add(child)
             status = child.wait()
             with self._lock:
                 self._children.discard(child)
         if not self._ended and (status or not training.weights.exists()):
-            raise UserError(f'{log}: training {training.name} ended with status {status}: {_last_line(log)}')
+            raise UserError(f'{log}: training {training.name} ended with status {status}: {_last_line(self._tail(training))}')
 
     def _iterations(self, training: Training) -> int:
-        """How many iterations are done, by the weights and by the log's last lines."""
+        """How many iterations are done, by the weights, by the checkpoint that it goes on from, and by what it logged since."""
         total = self.options[training]['train']['total_iter']
         if training.weights.exists():
             return total
-        found = ITERATION.findall(_tail(self.log(training))) if _begun(training) else []
-        return min(int(found[-1].replace(b',', b'')), total) if found else 0
+        saved = [int(state.stem) for state in _experiment(training).glob('training_states/*.state') if state.stem.isdecimal()]
+        logged = ITERATION.findall(self._tail(training)) if training in self._log_starts else []
+        return min(max([0, *saved, *(int(number.replace(b',', b'')) for number in logged[-1:])]), total)
+
+    def _tail(self, training: Training) -> bytes:
+        """The end of what the training, which was started here, has written to its log since."""
+        with suppress(OSError), self.log(training).open('rb') as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(self._log_starts[training], size - TAIL))
+            return file.read()
+        return b''
 
 
 def _begun(training: Training) -> bool:
-    return training.weights.parent.parent.exists()
+    return _experiment(training).exists()
 
 
-def _tail(log: Path) -> bytes:
-    with suppress(OSError), log.open('rb') as file:
-        file.seek(max(0, log.stat().st_size - TAIL))
-        return file.read()
-    return b''
+def _experiment(training: Training) -> Path:
+    return training.weights.parent.parent
 
 
-def _last_line(log: Path) -> str:
-    lines = _tail(log).decode(errors='replace').strip().splitlines()
+def _last_line(text: bytes) -> str:
+    lines = text.decode(errors='replace').strip().splitlines()
     return lines[-1].strip() if lines else 'nothing was written'

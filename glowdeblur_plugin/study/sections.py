@@ -33,6 +33,15 @@ def test_section(study: StudyOptions, name: str) -> Section:
     return {'draws_per_picture': study.test_draws, **filled} if filled['type'] == SIMULATED else filled
 
 
+def scene_of(study: StudyOptions, name: str, picture: str) -> tuple[str, str]:
+    """The scene on a picture of a test set, as its sharp set and name there: the blurs of one sharp picture share it, in all
+    test sets that are made of it. Pairs on disk are each their own."""
+    section = test_section(study, name)
+    if section['type'] != SIMULATED:
+        return str(section.get('dataroot_lq')), picture
+    return section['dataroot_gt'], picture.rpartition('_')[0] if section['draws_per_picture'] > 1 else picture
+
+
 def _filled(section: Section, study: StudyOptions, sharp: str | None, option: str) -> Section:
     if section.get('type', SIMULATED) != SIMULATED:
         return dict(section)

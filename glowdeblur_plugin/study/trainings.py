@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.study.options import PhaseOptions, StudyOptions
+from glowdeblur_plugin.study.options import StudyOptions
 from glowdeblur_plugin.study.sections import train_sections
 
 EXPERIMENTS = Path('experiments')
@@ -42,28 +42,28 @@ class Training:
         return EXPERIMENTS / self.experiment / 'models' / 'net_g_latest.pth'
 
     @property
+    def chain(self) -> list['Training']:
+        """All trainings one after the other that lead to it, itself included."""
+        return [Training(self.phases[:count], self.seed, self.study) for count in range(1, len(self.phases) + 1)]
+
+    @property
     def starts_from(self) -> 'Training | None':
         """The training whose weights it goes on with."""
-        return Training(self.phases[:-1], self.seed, self.study) if len(self.phases) > 1 else None
+        return self.chain[-2] if len(self.phases) > 1 else None
 
 
 def training_of(study: StudyOptions, row: str, seed: int) -> Training:
     """The last training of a row, which gives its network."""
-    return _chain(study, study.rows[row], seed)
+    return Training(tuple((tuple(phase.data), phase.share) for phase in study.rows[row]), seed, study.name)
 
 
 def all_trainings(study: StudyOptions) -> list[Training]:
     """Every training of the study once, in an order in which none comes before what it starts from; all of a seed together."""
     found: dict[Training, None] = {}
     for seed in study.seeds:
-        for phases in study.rows.values():
-            for count in range(1, len(phases) + 1):
-                found[_chain(study, phases[:count], seed)] = None
+        for row in study.rows:
+            found |= dict.fromkeys(training_of(study, row, seed).chain)
     return list(found)
-
-
-def _chain(study: StudyOptions, phases: list[PhaseOptions], seed: int) -> Training:
-    return Training(tuple((tuple(phase.data), phase.share) for phase in phases), seed, study.name)
 
 
 def iterations(study: StudyOptions, training: Training) -> int:

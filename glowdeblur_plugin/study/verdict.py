@@ -6,6 +6,7 @@ from glowdeblur_plugin.study.analysis import DOMAINS, LEAST_GAIN, REAL, Differen
 from glowdeblur_plugin.study.options import StudyOptions
 from glowdeblur_plugin.study.results import Results
 
+FEW = 6  # of fewer values, the true mean lies outside of all of them more often than one time in 20
 PAPER = ('On the project page of GLOWDeblur (arXiv 2601.06525), as we read its table, a mixture of three real sets gains 1.3 '
          'to 2.4 dB from pretraining on diverse blur, with a far larger network and far longer training')
 
@@ -32,8 +33,12 @@ def verdict(study: StudyOptions, results: Results, found: Sequence[Difference]) 
     lines.append(_outcome(by_place[DOMAINS], 'the domains, of which pretraining saw none'))
     if REAL in by_place:
         lines.append(_outcome(by_place[REAL], 'real pairs, of which no row saw any'))
-    if len(results.seeds) == 1:
-        lines.append('One seed: the intervals are over pictures alone and say nothing of other runs.')
+    for count, what in ((by_place[DOMAINS].scenes, 'scene'), (len(results.seeds), 'seed')):
+        if count == 1:
+            lines.append(f'One {what}: the intervals say nothing of others.')
+        elif count < FEW:
+            lines.append(f'{count} {what}s are few: where they differ most, the true difference lies outside of '
+                         f'such an interval one time in {2 ** (count - 1)}, not one in 20.')
     return [*lines, f'{PAPER}.']
 
 

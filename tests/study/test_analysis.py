@@ -63,11 +63,29 @@ def test_spread_is_that_of_the_seeds(study: StudyOptions) -> None:
 
 def test_differences_by_set_and_together(study: StudyOptions) -> None:
     found = {entry.on: entry for entry in differences(study, results(noise=0.3), 'bpp', 'mixture')}
+    table = results(noise=0.3).psnr('bpp', 'long') - results(noise=0.3).psnr('mixture', 'long')
+    assert found['long'].by_seed == pytest.approx(table.mean(axis=0))
     expected = {'short': 0.5, 'long': 0.3, 'street': 0.3, DOMAINS: 0.4, REAL: 0.3}
     assert found.keys() == expected.keys()
     for name, entry in found.items():
         assert entry.mean == pytest.approx(expected[name])
         assert 0 < entry.low < entry.mean < entry.high < 2 * entry.mean
+
+
+def test_blurs_of_one_sharp_picture_are_drawn_together(study: StudyOptions) -> None:
+    """Two scenes with eight blurs each, where bpp is better on the one and worse on the other: nothing is sure. In both domains
+    they are the same two."""
+    study.test_draws, figures = PICTURES // 2, results()
+    names = [f'{scene}_{draw}' for scene in 'ab' for draw in range(PICTURES // 2)]
+    figures.pictures.update(dict.fromkeys(('short', 'long'), names))
+    for name in ('short', 'long'):
+        figures.restored['bpp', name][..., 0] += np.where(np.arange(PICTURES) < PICTURES // 2, 2.0, -3.0)[:, None]
+    found = {entry.on: entry for entry in differences(study, figures, 'bpp', 'mixture')}
+    assert [found[name].scenes for name in ('short', 'long', DOMAINS, 'street')] == [2, 2, 2, PICTURES]
+    assert (found[DOMAINS].low, found[DOMAINS].high) == (pytest.approx(0.4 - 3), pytest.approx(0.4 + 2))
+    text = ' '.join(verdict(study, figures, list(found.values())))
+    assert '2 scenes are few' in text and 'one time in 2,' in text
+    assert '3 seeds are few' in text and 'one time in 4,' in text
 
 
 def test_generalisation_leaves_out_what_was_trained_on(study: StudyOptions) -> None:
@@ -112,7 +130,7 @@ def test_report_holds_the_figures(study: StudyOptions) -> None:
     report = make_report(study, results(), DIVERSITY)
     text = as_markdown(report)
     assert '| bpp | +2.50 | +1.80 | +0.60 |' in text and '| bpp | -0.50 | -0.20 |' in text
-    assert '| bpp - long_only | short | +2.00 | +2.00 to +2.00 |' in text
+    assert '| bpp - long_only | short | 16 | +2.00 | +2.00 to +2.00 | +2.00, +2.00, +2.00 |' in text
     told = json.loads(as_json(report))
     assert {entry['gain_on']: entry['value'] for entry in told['correlations']}['real pairs'] == pytest.approx(1)
     assert told['blurry']['street']['pictures'] == PICTURES and len(told['cells']) == len(GAINS) * len(BLURRY)

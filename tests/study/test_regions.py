@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.data.simulate.domains import Domain
 from glowdeblur_plugin.data.simulate.plan import BlurPlan, draw_plan
 from glowdeblur_plugin.data.simulated_blur_dataset import SimulatedBlurDataset, resolve_domain
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.study.options import StudyOptions, read_study
 from glowdeblur_plugin.study.regions import Region, check_disjoint
 from glowdeblur_plugin.study.sections import train_sections
@@ -53,6 +53,10 @@ def test_a_packed_set_is_not_in_two_places(section: dict[str, Any]) -> None:
     packed = {'type': 'PairedLMDBDataset', 'dataroot_lq': 'gopro_lq.lmdb', 'dataroot_gt': 'gopro_gt.lmdb'}
     section['domains']['short'] = {'train': packed, 'test': {**packed, 'dataroot_lq': 'test_lq.lmdb'}}
     check_disjoint(read_study(section))
+    section['real_pairs'] = {'street': {key: packed[key] for key in ('dataroot_lq', 'dataroot_gt')}}
+    with pytest.raises(UserError, match='domains:short:train: gopro_lq.lmdb overlaps with real_pairs:street'):
+        check_disjoint(read_study(section))
+    section['real_pairs'] = {}
     section['pretraining']['diverse']['train'] = {**packed, 'dataroot_lq': 'test_lq.lmdb'}
     with pytest.raises(UserError, match='pretraining:diverse:train: test_lq.lmdb overlaps with domains:short:test'):
         check_disjoint(read_study(section))

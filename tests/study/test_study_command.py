@@ -1,6 +1,7 @@
 """`glowdeblur study` from trained networks to tables."""
 
 import csv
+import fcntl
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,24 @@ def test_the_command_measures_what_is_trained_and_reports(section: dict[str, Any
     assert cli.main(['study', '-opt', 'study.yml', '--report', '--force_yml', 'seeds=[1]']) == 0
     assert {file: file.stat().st_mtime_ns for file in before} == before
     assert {entry['seed'] for entry in rows_of(folder / 'per_picture.csv')} == {'', '1'}
+
+
+def test_figures_of_a_removed_training_are_not_kept(section: dict[str, Any]) -> None:
+    """Only the training that has to be run again loses them; here it stops at the log, which another process has."""
+    section.update(seeds=[0], diversity_pictures=4, bpp=['short_only', 'long_only'],
+                   rows={name: section['rows'][name] for name in ('short_only', 'long_only')})
+    Path('study.yml').write_text(yaml.safe_dump(section))
+    first, second = all_trainings(read_study(section))
+    second.weights.parent.mkdir(parents=True)
+    second.weights.touch()
+    old = [Path('results/toy/evaluation') / training.name / f'{name}.csv' for training in (first, second)
+           for name in ('short', 'long')]
+    for file in old:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('picture,psnr,ssim\n')
+    log = Path('results/toy/logs') / f'{first.name}.log'
+    log.parent.mkdir()
+    with log.open('ab') as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert cli.main(['study', '-opt', 'study.yml']) == 2
+    assert [file.exists() for file in old] == [False, False, True, True]

@@ -1,6 +1,7 @@
 """The rows as trainings: what each of them is, that they run, go on where they were stopped and are measured."""
 
 import fcntl
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ from toy_run import Runs as Server
 from glowdeblur_plugin.checks import check_options
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.checkpoints import load_weights, read_weights
+from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.study.evaluation import Evaluation
 from glowdeblur_plugin.study.options import StudyOptions, read_study
+from glowdeblur_plugin.study.regions import check_disjoint
 from glowdeblur_plugin.study.results import read_results
 from glowdeblur_plugin.study.runs import Runs
 from glowdeblur_plugin.study.trainings import Training, all_trainings, iterations, training_of, training_options
 
+FILES = sorted((Path(__file__).parent.parent.parent / 'options' / 'study').glob('*.yml'))
 CPU = torch.device('cpu')
 # Stands in for a training: notes that it ran and what was there before it, writes its log's line and its weights.
 TRAINER = '''
@@ -64,6 +68,20 @@ def test_rows_have_equal_iterations_and_share_their_beginnings(section: dict[str
     assert [part['weight'] for part in second['datasets']['train']['parts'].values()] == [1, 1]
 
 
+@pytest.mark.parametrize('file', FILES, ids=[file.stem for file in FILES])
+def test_every_row_of_the_given_files_can_be_trained(file: Path) -> None:
+    study = read_study(read_option_file(str(file)))
+    check_disjoint(study)
+    found = options_of(study)
+    for options in found.values():
+        check_options(options, is_train=True)
+    for row in study.rows:
+        last, total = training_of(study, row, study.seeds[0]), 0
+        while last is not None:
+            total, last = total + found[last]['train']['total_iter'], last.starts_from
+        assert total == study.train['total_iter']
+
+
 @pytest.mark.parametrize('change, words', [
     ({'rows': {'short_only': [{'data': ['short'], 'share': 0.5}]}}, 'rows:short_only: the shares of its phases add up to 0.5'),
     ({'rows': {'short_only': [{'data': ['shot']}]}}, "rows:short_only:data: unknown key 'shot'; did you mean 'short'"),
@@ -89,8 +107,11 @@ def test_trainings_run_once_in_order_and_what_breaks_is_told(section: dict[str, 
     options = options_of(study)
     (tmp_path / 'breaks.txt').write_text('toy_diverse-50_then_short-50_seed1')
 
+    def runs_of(given: dict[Training, dict[str, Any]]) -> Runs:
+        return Runs(Path('results'), given, 1, [sys.executable, '-c', TRAINER])
+
     def go(given: dict[Training, dict[str, Any]]) -> None:
-        runs = Runs(Path('results'), given, 1, [sys.executable, '-c', TRAINER])
+        runs = runs_of(given)
         runs.write_options()
         runs.run(list(given), study.jobs, looked.append, lambda task, done, total: told.append((done, total)))
 
@@ -105,9 +126,54 @@ def test_trainings_run_once_in_order_and_what_breaks_is_told(section: dict[str, 
     assert len(lines) == len(options) + 1 and set(looked) == set(options)
     left = sum(options[training]['train']['total_iter'] for training in missing)
     assert told[-1] == (left, left)
-    options[training_of(study, 'mixture', 0)]['train']['total_iter'] = 7
-    with pytest.raises(UserError, match='short-long_seed0.yml: experiments/toy_short-long_seed0 was trained by other options'):
+    first = training_of(study, 'bpp', 1).starts_from
+    options[first]['train']['ema_decay'] = 0.1
+    shutil.rmtree(Path('experiments') / first.experiment)
+    before = runs_of(options).file(first).read_text()
+    with pytest.raises(UserError, match='by other options .*: experiments/toy_diverse-50_then_short-long-50_seed1, experiments/'
+                                        'toy_diverse-50_then_short-50_seed1; give'):
         go(options)
+    assert runs_of(options).file(first).read_text() == before
+    options[first]['train']['ema_decay'] = 0.5
+    options[training_of(study, 'mixture', 0)]['train']['total_iter'] = 7
+    with pytest.raises(UserError, match='by other options than those of the study now: experiments/toy_short-long_seed0; give'):
+        go(options)
+
+
+def test_progress_goes_by_the_checkpoint_and_what_is_logged_since(section: dict[str, Any], tmp_path: Path) -> None:
+    """An old log of a training that was removed says nothing, nor what was logged after the checkpoint that is gone on from."""
+    section['train']['total_iter'] = 100
+    options = options_of(read_study({**section, 'seeds': [0]}))
+    short, long = list(options)[:2]
+    told: list[tuple[int, int]] = []
+    code = """
+import sys, time, yaml
+from pathlib import Path
+name = yaml.safe_load(Path(sys.argv[2]).read_text())['name']
+print('iter: 60', flush=True)
+for _ in range(400):
+    if not Path('seen').exists():
+        time.sleep(0.05)
+models = Path('experiments') / name / 'models'
+models.mkdir(parents=True, exist_ok=True)
+(models / 'net_g_latest.pth').touch()
+"""
+    runs = Runs(Path('results'), options, 1, [sys.executable, '-c', code])
+    runs.write_options()
+    for training in (short, long):
+        runs.log(training).parent.mkdir(exist_ok=True)
+        runs.log(training).write_text('iter: 90')
+    states = Path('experiments') / long.experiment / 'training_states'
+    states.mkdir(parents=True)
+    (states / '50.state').touch()
+
+    def progress(task: str, done: int, total: int) -> None:
+        told.append((done, total))
+        if told[-1] == (70, 150):
+            (tmp_path / 'seen').touch()
+
+    runs.run([short, long], 2, lambda training: None, progress)
+    assert told[0][0] in (0, 10, 60, 70) and (70, 150) in told and told[-1] == (150, 150)
 
 
 def test_a_training_that_another_process_runs_is_left_alone(section: dict[str, Any]) -> None:
@@ -151,6 +217,12 @@ def test_a_row_is_trained_and_measured(section: dict[str, Any], runs: Server, tm
     for picture, psnr in ((restored, figures.psnr('bpp', 'long')[place, 0]), (sample['lq'], figures.blurry['long'][place, 0])):
         assert psnr == pytest.approx(calculate_psnr(tensor2img(picture), tensor2img(sample['gt']), 0), abs=1e-5)
     assert not np.allclose(figures.psnr('bpp', 'long')[:, 0], figures.blurry['long'][:, 0], atol=1e-4)
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.measure('other', last.weights, stop)
+    assert evaluation.missing('other') == ['short', 'long']
     section['test_draws'] = 2
     with pytest.raises(UserError, match='test set short is another one now'):
         Evaluation(read_study(section), Path('results'), CPU)

@@ -28,8 +28,8 @@ class Domain:
         blur_length: smallest and largest blur length in pixels, drawn evenly: sqrt(12) x the standard deviation of a point's
             positions along their principal direction (the way's length if straight). Of the picture's middle for camera
             motion, of the farthest corner for `zoom` and `rotation`, of the object or the nearest layer.
-        direction: smallest and largest direction of even motion along a line (`linear`) in degrees, from x to the right towards y
-            downwards, drawn evenly.
+        direction: smallest and largest direction of even motion along a line (`linear`) in degrees, from x to the right towards
+            y downwards, drawn evenly.
         noise: smallest and largest photon noise: standard deviation in linear light at white, in 1/255 of full scale. After an
             sRGB response the noise of an 8-bit picture has about half this standard deviation, much alike at all levels.
         response: `srgb`, `gamma22` or `none` (the 8-bit levels are averaged as they are, so noise would come after it).

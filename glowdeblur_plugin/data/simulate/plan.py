@@ -52,7 +52,6 @@ def draw_plan(domain: Domain, height: int, width: int, rng: np.random.Generator)
     weights = np.array(list(domain.kinds.values()))
     kind = list(domain.kinds)[rng.choice(len(weights), p=weights / weights.sum())]
     length = rng.uniform(*domain.blur_length)
-    bounds = Bounds(height, width, limit=_bound(domain))
     bounds, radius = Bounds(height, width, limit=_bound(domain)), 0.0
     if kind == 'defocus':
         scene, radius = still_scene(), length / DISK_LENGTH

@@ -100,8 +100,9 @@ def flat_scene(kind: str, length: float, domain: Domain, bounds: Bounds, rng: np
 
 def _even(kind: str, length: float, direction: tuple[float, float], bounds: Bounds,
           rng: np.random.Generator) -> tuple[np.ndarray, MotionOf]:
-    """Instants and motion: even along a line in a `direction` in degrees, or magnification or turn about a point in the middle half of the window: at most
-    from half to one and a half times, or by a radian, however short of the drawn length a small window then is.
+    """Instants and motion: even along a line in a `direction` in degrees, or magnification or turn about a point in the middle
+    half of the window: at most from half to one and a half times, or by a radian, however short of the drawn length a small
+    window then is.
     """
     instants = trajectory.straight(trajectory.frame_count(length))
     if kind == 'linear':

@@ -1,5 +1,7 @@
 """The pictures of a set, one pair at a time."""
 
+import hashlib
+import json
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +11,7 @@ from torch import Tensor
 from glowdeblur_plugin.comparison.options import SetOptions
 from glowdeblur_plugin.comparison.picture_files import read_picture
 from glowdeblur_plugin.data.dataset_base import to_unit_range
+from glowdeblur_plugin.data.lmdb_store import DATA_FILE, read_checksums
 from glowdeblur_plugin.data.picture_source import FolderSource, PictureSource
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.validation import picture_stem
@@ -32,7 +35,7 @@ class PictureSet:
         names: of the pictures that are taken, unlike each other and fit for files.
         with_truth: there are sharp pictures.
         origin: the set that the pictures belong to, itself or the one that it is `same_as`.
-        identity: what tells it from other sets; `first` has no part in it.
+        identity: what tells it from other sets, and its pictures from those that lay there before; `first` has no part in it.
 
     Raises:
         UserError: a wrong key, a set that is not there or holds no picture, or two pictures of one name.
@@ -48,7 +51,8 @@ class PictureSet:
         if len(set(self.names)) < count:
             twice = next(entry for entry in self.names if self.names.count(entry) > 1)
             raise UserError(f"sets:{name}: two pictures come to the name '{twice}', in which '/' is written '_'; rename one")
-        self.identity = {'type': options.type, 'data': self._dataset.fingerprint()}
+        sources = filter(None, (getattr(self._dataset, side, None) for side in ('lq', 'gt', 'source')))
+        self.identity = {'type': options.type, 'data': self._dataset.fingerprint(), 'contents': list(map(_contents, sources))}
 
     @property
     def label(self) -> str:
@@ -67,6 +71,17 @@ class PictureSet:
             return Pair(self.names[index], *(None if side is None else _read(side, key) for side in sides))
         sample = self._dataset[index]
         return Pair(self.names[index], _floats(sample['lq']), _floats(sample['gt']))
+
+
+def _contents(source: PictureSource) -> str:
+    """A hash that differs where the pictures do: of the checksums of a packed set's records, wherever it lies, else of the
+    files' sizes and times."""
+    folder = isinstance(source, FolderSource)
+    found: Any = {} if folder else read_checksums(source.root)
+    if not found:
+        files = map(source.file, source.sizes) if folder else [source.root / DATA_FILE]
+        found = [[stat.st_size, stat.st_mtime_ns] for stat in (file.stat() for file in files)]
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _read(source: PictureSource, key: str) -> np.ndarray:

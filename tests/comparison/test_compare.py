@@ -167,7 +167,8 @@ def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_what_differs_runs_again_and_nothing_else(tmp_path: Path) -> None:
-    """Another metric is measured on the pictures that were kept; other weights or settings need all pictures again."""
+    """Another metric is measured on the pictures that were kept; other weights or settings need all pictures again, and so
+    do other pictures of the same names and sizes."""
     data = toy_set(tmp_path, 6)
 
     def restored_by(methods: dict[str, Any], **keys: Any) -> tuple[int, float]:
@@ -184,6 +185,8 @@ def test_what_differs_runs_again_and_nothing_else(tmp_path: Path) -> None:
     assert restored_by({'net': network(tmp_path, '7 regression')}) == (6, psnr(3))
     assert restored_by({'net': network(tmp_path, '7 regression', steps=5)}) == (6, psnr(3))
     assert restored_by({'net': network(tmp_path, '7 regression', steps=5)}) == (0, psnr(3))
+    write_pictures(tmp_path / 'lq', 6, lambda _: 12)
+    assert restored_by({'net': network(tmp_path, '7 regression', steps=5)}) == (6, psnr(5))
 
 
 def test_values_between_levels_count_where_the_protocol_does_not_round(tmp_path: Path) -> None:

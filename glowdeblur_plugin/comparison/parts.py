@@ -27,10 +27,11 @@ class Part:
             picture.
         of_set: metric -> `value` and the `pictures` it is for.
         device: where the network ran.
+        path, identity: as given.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any], ways: dict[str, str]) -> None:
-        self._path, self._identity, self._ways = path, json.loads(json.dumps(identity)), dict(ways)
+        self.path, self.identity, self._ways = path, json.loads(json.dumps(identity)), dict(ways)
         self._written = time.monotonic()
         found = self._read()
         same = [metric for metric, way in ways.items() if found.get('ways', {}).get(metric) == way]
@@ -44,10 +45,10 @@ class Part:
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self._path.read_text(encoding='utf-8'))
+            found = json.loads(self.path.read_text(encoding='utf-8'))
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) and found.get('identity') == self._identity else {}
+        return found if isinstance(found, dict) and found.get('identity') == self.identity else {}
 
     def missing(self, name: str, metrics: list[str]) -> list[str]:
         """Which of the metrics were not tried on the picture."""
@@ -73,7 +74,7 @@ class Part:
 
     def write(self) -> None:
         """Write the file, whole or not at all."""
-        content = {'identity': self._identity, 'ways': self._ways, 'device': self.device, 'pictures': self.pictures,
+        content = {'identity': self.identity, 'ways': self._ways, 'device': self.device, 'pictures': self.pictures,
                    'of_set': self.of_set}
-        write_atomically(self._path, json.dumps(content))
+        write_atomically(self.path, json.dumps(content))
         self._written = time.monotonic()

@@ -1,5 +1,7 @@
 """Runs methods x sets x metrics, keeping what is finished."""
 
+import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ from glowdeblur_plugin.comparison.summary import Summary
 from glowdeblur_plugin.data.packers.prepare import PACKERS
 from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.metrics.protocols import PROTOCOLS
 
 EIGHT_BIT = 255
@@ -42,8 +45,21 @@ class View(NamedTuple):
 
     def files(self, method: Method, name: str) -> dict[str, Path]:
         """Row -> the file that its picture is kept in; beside the input the sharp picture, where there is one, is kept."""
-        rows = [method.name] + [SHARP] * (method.kind == 'blurry' and self.picture_set.with_truth)
-        return {} if self.keep is None else {row: picture_path(self.keep, self.picture_set.name, row, name) for row in rows}
+        return {} if self.keep is None else {row: picture_path(self.keep, self.picture_set.name, row, name)
+                                             for row in self._rows(method)}
+
+    def claim(self, method: Method) -> None:
+        """Remove the files that are kept where they are of another seed, or made in another way, than the part's values."""
+        if self.keep is not None:
+            mark = self.part.path.with_name(f'{method.name}__{self.picture_set.name}__kept.json')
+            made = json.dumps(self.part.identity)
+            if not mark.is_file() or mark.read_text(encoding='utf-8') != made:
+                for row in self._rows(method):
+                    shutil.rmtree(picture_path(self.keep, self.picture_set.name, row, '').parent, ignore_errors=True)
+                write_atomically(mark, made)
+
+    def _rows(self, method: Method) -> list[str]:
+        return [method.name] + [SHARP] * (method.kind == 'blurry' and self.picture_set.with_truth)
 
     def lacks(self, method: Method, name: str) -> bool:
         """Whether something about a picture is missing: itself, a value or a file."""
@@ -149,6 +165,8 @@ def _run(job: Job, progress: Callable[[int, int], None]) -> None:
     """Restore and measure what the job's parts lack."""
     picture_set, method = job.views[0].picture_set, job.method
     restore = method.restorer(picture_set)
+    for view in job.views:
+        view.claim(method)
     waiting = [index for index, name in enumerate(picture_set.names) if any(view.lacks(method, name) for view in job.views)]
     try:
         for done, index in enumerate(waiting):

@@ -147,6 +147,16 @@ def test_seeds(tmp_path: Path) -> None:
     assert cell(once, 'net').mean == pytest.approx(psnr(2), abs=1e-4) and list(once.methods) == ['blurry', 'net']
 
 
+def test_kept_pictures_are_those_of_the_first_seed(tmp_path: Path) -> None:
+    """Also when another seed comes first for a while: what is measured later on the pictures belongs to its seed."""
+    data, methods = toy_set(tmp_path, 7), {'net': network(tmp_path, '10 sampler')}
+    for seeds in ([0, 1, 2], [5, 1, 2], [0, 1, 2]):
+        run(tmp_path, sets={'toy': data}, methods=methods, seeds=seeds, codec=False)
+    cut = {'toy': {**data, 'crop_border': 2}}
+    resumed = run(tmp_path, sets=cut, methods=methods, codec=False)
+    assert resumed.cells == run(tmp_path / 'fresh', sets=cut, methods=methods, codec=False).cells
+
+
 def test_an_interrupted_run_goes_on(tmp_path: Path) -> None:
     sets = {'toy': toy_set(tmp_path, 5), 'more': toy_set(tmp_path / 'more', 4)}
     methods = {'net': network(tmp_path, '8 regression')}

@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import math
 import statistics
 import subprocess
 from collections.abc import Iterator
@@ -103,7 +104,7 @@ def _cell(findings: Findings, method: Method, set_name: str, metric: str) -> Cel
         return cell
     means = [statistics.fmean(column) for column in zip(*values.values())]
     cell.mean = statistics.fmean(means)
-    cell.spread = statistics.stdev(means) if len(means) > 1 else None
+    cell.spread = statistics.stdev(means) if len(means) > 1 and math.isfinite(cell.mean) else None
     return cell
 
 

@@ -72,7 +72,7 @@ class Cell:
     Attributes:
         mean: over the pictures, and over the seeds of a method that samples; None where there is no number, see `why`, or
             where all pictures failed.
-        spread: standard deviation of the mean over the seeds.
+        spread: standard deviation of the mean over the seeds; None of one run, and of an infinite mean.
         low, high: paired 95 % interval of the difference to the best method, over the pictures (and seeds) that all have.
         count: pictures in the mean.
         failed: `picture` and `why` of those that are not.
@@ -132,7 +132,8 @@ class Summary:
             raise UserError(f'{path}: no summary of a comparison ({error}); glowdeblur compare writes it') from None
 
     def write(self, path: Path) -> None:
-        """Write it whole or not at all. An infinite number is written as 1e999, which every reader of JSON takes for one."""
+        """Write it whole or not at all. JSON has no infinite number: it is written as 1e999, which Python, JavaScript and jq
+        take for one or for the largest that they have, while a strict reader may say that it is out of range."""
         text = json.dumps(dataclasses.asdict(self), indent=2)
         write_atomically(path, re.sub(r'(?<=: )(-?)Infinity(?=,?$)', r'\g<1>1e999', text, flags=re.MULTILINE) + '\n')
 

@@ -79,10 +79,14 @@ def test_lower_is_better_where_the_metric_says_so(tmp_path: Path) -> None:
 def test_equal_pictures_are_best(tmp_path: Path) -> None:
     """Their infinite PSNR survives the JSON file, which other readers understand."""
     methods = folders(tmp_path, 6, equal=lambda _: 0, near=lambda _: 1)
-    summary = run(tmp_path, sets={'toy': toy_set(tmp_path, 6)}, methods=methods)
+    toy = toy_set(tmp_path, 6)
+    summary = run(tmp_path, sets={'toy': toy}, methods=methods)
     assert cell(summary, 'equal').mean == float('inf') and cell(summary, 'equal').rank == 'best'
     text = (tmp_path / 'out' / 'summary.json').read_text()
     assert json.loads(text, parse_constant=pytest.fail) and Summary.read(tmp_path / 'out' / 'summary.json') == summary
+    write_pictures(tmp_path / 'lq', 6, lambda _: 1)
+    sampled = run(tmp_path, sets={'toy': toy}, methods={'net': network(tmp_path, '0 sampler')}, codec=False)
+    assert (cell(sampled, 'net').mean, cell(sampled, 'net').spread) == (float('inf'), None)
 
 
 def test_every_picture_that_fails_is_named_and_counted(tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def summarise(findings: Findings) -> Summary:
             if values and shared < record.pictures and any(cell.failed for cell in column if cell.count):
                 notes.append(f'{set_name}, {metric}: {record.pictures - shared} of {record.pictures} pictures failed for one '
                              'of the methods and are left out of all intervals and marks')
+            if METRICS[metric].per_set and any(cell.mean is not None and methods[cell.method].seeds for cell in column):
+                notes.append(f'{set_name}, {metric}: of the first noise seed alone where a method samples')
             cells += column + [Cell(set_name, name, metric, why=NOT_RUN) for name, method in methods.items()
                                if method.kind == 'published' and metric in top.published[name].get(set_name, {})]
     for cell in cells:
@@ -93,8 +95,11 @@ def _cell(findings: Findings, method: Method, set_name: str, metric: str) -> Cel
     if cell.why is not None or parts is None:
         return cell
     if METRICS[metric].per_set:
-        found = next(iter(parts.values())).of_set[metric]
+        part = next(iter(parts.values()))
+        found = part.of_set[metric]
         cell.mean, cell.why, cell.count = found.get('value'), found.get('failure'), len(found['pictures'])
+        cell.failed = [{'picture': name, 'why': why} for name in findings.sets[set_name].names
+                       if (why := part.failure(name, metric)) is not None]
         return cell
     values = findings.values(method.name, set_name, metric)
     cell.count = len(values)

@@ -11,7 +11,7 @@ NOTHING = '–'
 REFERENCES = ('blurry', 'codec')
 NAMED_FAILURES = 5
 RANKS = ('Best bold, second underlined. A column has no marks where the paired 95 % bootstrap interval of a difference to the '
-         f'best contains 0, nor below {FEWEST_PAIRED} pictures.')
+         f'best contains 0, below {FEWEST_PAIRED} pictures, or where pictures have no value of their own, as under FID.')
 
 
 @dataclass(frozen=True)

@@ -47,12 +47,15 @@ METRICS = {info.name: info for info in (
     _info('reblur-gain', 'Re-blur gain', 'higher', 2, 'our choice, see motion_fidelity.py', 'blurry'),
 )}
 ALIGNED, LUMA = ('psnr', 'ssim-2d'), ('psnr', 'ssim-2d')
+OF_FILES = 'rgb-u8'
 MODELS = {'dinov2': 'facebook/dinov2-base', 'clip': 'openai/clip-vit-base-patch32'}
 ALIGNMENTS = alignment.Alignments()
 
 
 def protocols_of(name: str) -> tuple[str, ...]:
-    """The names of the protocols under which a metric exists."""
+    """The names of the protocols under which a metric exists. One of whole sets is of files, which have 8 bit."""
+    if METRICS[name].per_set:
+        return (OF_FILES, )
     return tuple(protocol.name for protocol in PROTOCOLS.values()
                  if not (protocol.aligned and name not in ALIGNED or protocol.luma and name not in LUMA))
 
@@ -84,6 +87,8 @@ def open_metric(name: str, protocol: str = 'rgb-u8', crop_border: int = 0, devic
         raise UserError(f'{name}: does not exist under the protocol {protocol}; it does under {", ".join(protocols_of(name))}')
     if PROTOCOLS[protocol].aligned and crop_border:
         raise UserError(f'crop_border: {crop_border}, but the protocol {protocol} crops by its mask alone; set 0')
+    if METRICS[name].per_set and crop_border:
+        raise UserError(f'crop_border: {crop_border}, but {name} takes whole files; set 0')
     make = MAKERS.get(name, _quality)
     allowed = [key for key, entry in inspect.signature(make).parameters.items() if entry.kind is entry.KEYWORD_ONLY]
     hints = get_type_hints(make, include_extras=True)

@@ -16,6 +16,7 @@ from glowdeblur_plugin.metrics.measure import MetricUnavailable, PictureFailed
 from glowdeblur_plugin.metrics.weights import require_weights
 
 FEWEST_FOR_FID = 2048
+FAILED = (RuntimeError, ValueError, AssertionError, IndexError)
 
 
 class Quality:
@@ -44,7 +45,7 @@ class Quality:
         try:
             with _quiet(), torch.no_grad():
                 return float(self._metric(*pictures))
-        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+        except FAILED as error:
             raise PictureFailed(f'{self._name}: pyiqa cannot score this picture: {_line(error)}') from error
 
 
@@ -62,7 +63,7 @@ class FrechetDistance:
         """The distance of two sets of picture files.
 
         Raises:
-            MetricUnavailable: below 2048 pictures, where the covariance of 2048 features has no full rank.
+            MetricUnavailable: below 2048 pictures, where the covariance of 2048 features has no full rank, or pyiqa fails.
         """
         fewest = min(len(restored), len(sharp))
         if fewest < FEWEST_FOR_FID:
@@ -73,7 +74,10 @@ class FrechetDistance:
                 place.mkdir()
                 for number, file in enumerate(files):
                     (place / f'{number:06d}{file.suffix}').symlink_to(file.absolute())
-            return float(self._metric(*map(str, folders), num_workers=0, verbose=False))
+            try:
+                return float(self._metric(*map(str, folders), num_workers=0, verbose=False))
+            except FAILED as error:
+                raise MetricUnavailable(f'fid: pyiqa cannot score this set: {_line(error)}') from error
 
 
 def load_quality(name: str, device: torch.device, download: bool) -> Any:

@@ -14,6 +14,7 @@ from toy_methods import HEIGHT, WIDTH, Brightener, cell, psnr, run, toy_set, wri
 from glowdeblur_plugin.comparison.methods import picture_seed
 from glowdeblur_plugin.comparison.summary import Summary
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.metrics import catalogue
 
 
 @pytest.fixture(autouse=True)
@@ -248,6 +249,24 @@ def test_a_metric_that_cannot_run_says_why(tmp_path: Path) -> None:
                   methods=folders(tmp_path, 3, near=lambda _: 2))
     assert cell(summary, 'near').mean == pytest.approx(psnr(2))
     assert cell(summary, 'near', 'fid').mean is None and cell(summary, 'near', 'fid').why.startswith('fid: ')
+
+
+def test_a_value_for_a_whole_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is of the files of the first seed, without those that failed, which are named."""
+    import cv2
+
+    def brightest(restored: list[Path], sharp: list[Path]) -> float:
+        return max(int(cv2.imread(str(one)).astype(int).max() - cv2.imread(str(other)).max())
+                   for one, other in zip(restored, sharp, strict=True))
+
+    monkeypatch.setitem(catalogue.MAKERS, 'fid', lambda name, protocol, device: brightest)
+    methods = {**folders(tmp_path, 7, near=lambda _: 2), 'net': network(tmp_path, '2 sampler')}
+    (tmp_path / 'near' / 'toy' / '3.png').unlink()
+    summary = run(tmp_path, sets={'toy': toy_set(tmp_path, 7, metrics=['fid'])}, methods=methods)
+    near, sampled = cell(summary, 'near', 'fid'), cell(summary, 'net', 'fid')
+    assert (near.mean, near.count, [entry['picture'] for entry in near.failed], near.rank) == (2, 6, ['3'], None)
+    assert sampled.mean == 8 - min(picture_seed(0, str(index)) % 2 + 1 for index in range(7)) and sampled.spread is None
+    assert 'toy, fid: of the first noise seed alone where a method samples' in summary.notes
 
 
 @pytest.mark.parametrize('changes, message', [

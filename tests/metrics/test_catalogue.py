@@ -20,6 +20,8 @@ from glowdeblur_plugin.metrics.protocols import PROTOCOLS
     (('ssim-3d', 'rsblur'), 'ssim-3d: does not exist under the protocol rsblur; it does under rgb-u8, rgb-u16, rgb-float'),
     (('niqe', 'y'), 'niqe: does not exist under the protocol y; it does under rgb-u8, rgb-u16, rgb-float'),
     (('psnr', 'realblur-aligned', 4), 'crop_border: 4, but the protocol realblur-aligned crops by its mask alone; set 0'),
+    (('fid', 'rgb-float'), 'fid: does not exist under the protocol rgb-float; it does under rgb-u8'),
+    (('fid', 'rgb-u8', 4), 'crop_border: 4, but fid takes whole files; set 0'),
 ])
 def test_what_does_not_exist_is_refused(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(UserError, match=f'^{re.escape(message)}$'):

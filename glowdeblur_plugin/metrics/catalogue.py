@@ -33,6 +33,7 @@ METRICS = {info.name: info for info in (
     _info('dists', 'DISTS', 'lower', 4, 'Ding et al., TPAMI 2020', 'sharp'),
     _info('fid', 'FID', 'lower', 2, 'Heusel et al., NeurIPS 2017; cleaned, Parmar et al., CVPR 2022', 'sharp', per_set=True),
     _info('niqe', 'NIQE', 'lower', 3, 'Mittal et al., SPL 2013; as BasicSR'),
+    _info('niqe-pyiqa', 'NIQE (pyiqa)', 'lower', 3, 'Mittal et al., SPL 2013; as pyiqa'),
     _info('ilniqe', 'ILNIQE', 'lower', 2, 'Zhang et al., TIP 2015'),
     _info('brisque', 'BRISQUE', 'lower', 2, 'Mittal et al., TIP 2012'),
     _info('pi', 'PI', 'lower', 3, 'Blau et al., ECCVW 2018'),

@@ -23,7 +23,7 @@ class Quality:
     """One metric of pyiqa with its defaults.
 
     Args:
-        name: of the metric, as there.
+        name: of the metric, see `load_quality`.
         download: let it fetch weights that are missing.
 
     Raises:
@@ -81,7 +81,7 @@ class FrechetDistance:
 
 
 def load_quality(name: str, device: torch.device, download: bool) -> Any:
-    """pyiqa's metric `name`, whose weights are looked for before it is made.
+    """pyiqa's metric `name`, whose weights are looked for before it is made; its `niqe` is called `niqe-pyiqa`.
 
     Raises:
         MetricUnavailable: pyiqa, a package it needs or its weights are missing.
@@ -91,7 +91,7 @@ def load_quality(name: str, device: torch.device, download: bool) -> Any:
         require_weights(name)
     try:
         with _quiet():
-            return pyiqa.create_metric(name, device=device)
+            return pyiqa.create_metric(name.removesuffix('-pyiqa'), device=device)
     except Exception as error:  # each metric reads its files with another library, and none says how it fails
         require_weights(name)
         raise MetricUnavailable(f'{name}: pyiqa cannot make it here: {_line(error)}') from error

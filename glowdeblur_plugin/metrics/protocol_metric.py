@@ -22,7 +22,7 @@ Better = Literal['higher', 'lower']
 Device = Literal['cpu', 'cuda']
 Border = Annotated[int, Between(0)]
 EightBit = Literal['rgb-u8', 'y', 'realblur-aligned', 'rsblur']
-Blind = Literal['niqe', 'ilniqe', 'brisque', 'pi', 'nrqm', 'musiq', 'maniqa', 'clipiqa', 'liqe']
+Blind = Literal['niqe', 'niqe-pyiqa', 'ilniqe', 'brisque', 'pi', 'nrqm', 'musiq', 'maniqa', 'clipiqa', 'liqe']
 opened = lru_cache(maxsize=None)(open_metric)
 
 
@@ -59,7 +59,7 @@ def calculate_semantic_similarity(img: np.ndarray, img2: np.ndarray, metric: Lit
 def calculate_blind_quality(img: np.ndarray, img2: np.ndarray | None = None, *, metric: Blind, crop_border: Border = 0,
                             device: Device = 'cpu', download: bool = False, better: Better = 'higher') -> float:
     """A metric that needs no sharp picture, of a uint8 BGR picture (H, W, 3); BasicSR hands over the sharp one, if there is
-    one, which is not looked at. Of niqe, ilniqe, brisque and pi less is better, as the option file must say."""
+    one, which is not looked at. Of both kinds of niqe, ilniqe, brisque and pi less is better, as the option file must say."""
     settings = {} if metric == 'niqe' else {'download': download}
     return opened(metric, 'rgb-u8', crop_border, _device(device), **settings)(_floats(img))
 

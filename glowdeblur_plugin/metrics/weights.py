@@ -16,6 +16,7 @@ IQA_FILES = {
     'lpips': (ALEXNET, 'pyiqa/LPIPS_v0.1_alex-df73285e.pth'),
     'dists': (VGG, 'pyiqa/DISTS_weights-f5e65c96.pth'),
     'fid': ('pyiqa/pt_inception-2015-12-05-6726825d.pth', ),
+    'niqe-pyiqa': (NIQE, ),
     'ilniqe': ('pyiqa/ILNIQE_templateModel.mat', ),
     'brisque': ('pyiqa/brisque_svm_weights.pth', ),
     'pi': (NRQM, NIQE),

@@ -46,7 +46,7 @@ def test_an_option_file_gives_the_figures_of_the_adapter() -> None:
     ({'type': 'calculate_ssim_protocol'}, "val:metrics:m: key 'window' is missing, calculate_ssim_protocol needs it"),
     ({'type': 'calculate_ssim_protocol', 'window': '3d', 'protocol': 'y'}, 'val:metrics:m: ssim-3d: does not exist under the '
                                                                            'protocol y'),
-    ({'type': 'calculate_blind_quality', 'metric': 'nique'}, "val:metrics:m:metric: 'nique' is not one of niqe, ilniqe"),
+    ({'type': 'calculate_blind_quality', 'metric': 'nique'}, "val:metrics:m:metric: 'nique' is not one of niqe, niqe-pyiqa"),
     ({'type': 'calculate_psnr_protocol', 'crop_boder': 2},
      "val:metrics:m: unknown key 'crop_boder'; did you mean 'crop_border'?"),
     ({'type': 'calculate_blind_quality', 'metric': 'niqe'},

@@ -18,6 +18,7 @@ from glowdeblur_plugin.models.validation import picture_stem
 
 Restore = Callable[[Pair, int | None], np.ndarray]
 NAMES_SHOWN = 3
+LOSSY = ('.jpg', '.jpeg')
 
 
 class Method(ABC):
@@ -85,7 +86,7 @@ class ResultsFolder(Method):
     """Pictures made elsewhere, found by the names that the set's pictures have.
 
     Raises:
-        UserError: `{set}` is misspelt.
+        UserError: `{set}` is misspelt; later, of each call that looks at the folder: two files come to one name.
     """
 
     kind = 'folder'
@@ -119,13 +120,19 @@ class ResultsFolder(Method):
         return None
 
     def notes(self, picture_set: PictureSet) -> list[str]:
-        """Files that are no picture of the set, as renamed ones are; unless only the set's first ones are taken."""
-        extra = sorted(set(self._files(picture_set)) - set(picture_set.names))
-        if not extra or picture_set.options.first is not None or self.why_not(picture_set):
+        """Pictures that are JPEG; files that are no picture of the set, as renamed ones are, unless only the set's first ones
+        are taken."""
+        if self.why_not(picture_set):
             return []
-        more = ', ...' if len(extra) > NAMES_SHOWN else ''
-        return [printable(f'{self.folder(picture_set)}: {len(extra)} files have no picture of {picture_set.name} of their '
-                          f'name: {", ".join(extra[:NAMES_SHOWN])}{more}')]
+        files, folder, names = self._files(picture_set), self.folder(picture_set), set(picture_set.names)
+        lossy = sum(name in names and path.suffix.lower() in LOSSY for name, path in files.items())
+        notes = [f'{folder}: {lossy} of the pictures are JPEG, whose losses count against the method'] if lossy else []
+        extra = sorted(set(files) - names)
+        if extra and picture_set.options.first is None:
+            more = ', ...' if len(extra) > NAMES_SHOWN else ''
+            notes.append(f'{folder}: {len(extra)} files have no picture of {picture_set.name} of their name: '
+                         f'{", ".join(extra[:NAMES_SHOWN])}{more}')
+        return list(map(printable, notes))
 
     def restorer(self, picture_set: PictureSet) -> Restore:
         """See the base class."""
@@ -147,10 +154,14 @@ class ResultsFolder(Method):
         return MethodRecord(self.label, self.kind, weights=self._options.results)
 
     def _files(self, picture_set: PictureSet) -> dict[str, Path]:
-        folder, suffix = self.folder(picture_set), self._options.suffix
-        found = (path for path in sorted(folder.rglob('*')) if path.suffix.lower() in PICTURE_SUFFIXES)
-        stems = ((picture_stem(str(path), {'dataroot': str(folder)}), path) for path in found)
-        return {stem.removesuffix(suffix): path for stem, path in stems if stem.endswith(suffix)}
+        folder, suffix, files = self.folder(picture_set), self._options.suffix, {}
+        for path in sorted(folder.rglob('*')):
+            stem = picture_stem(printable(path), {'dataroot': printable(folder)})
+            if path.suffix.lower() in PICTURE_SUFFIXES and stem.endswith(suffix):
+                first = files.setdefault(stem.removesuffix(suffix), path)
+                if first is not path:
+                    raise UserError(f'methods:{self.name}:results: {first} and {path} come to the same name; keep one')
+        return files
 
 
 def picture_seed(seed: int, name: str) -> int:

@@ -131,6 +131,18 @@ def test_a_folder_of_other_pictures_is_refused(tmp_path: Path) -> None:
     assert cell(summary, 'near', name='other').why.endswith('near/other is no folder')
 
 
+def test_results_as_jpeg_are_told_and_two_files_of_one_picture_refused(tmp_path: Path) -> None:
+    import cv2
+    methods = folders(tmp_path, 2, near=lambda _: 2)
+    folder = tmp_path / 'near' / 'toy'
+    cv2.imwrite(str(folder / '1.jpg'), cv2.imread(str(folder / '1.png')))
+    with pytest.raises(UserError, match=f'^methods:near:results: {folder}/1.jpg and {folder}/1.png come to the same name'):
+        run(tmp_path, sets={'toy': toy_set(tmp_path, 2)}, methods=methods)
+    (folder / '1.png').unlink()
+    summary = run(tmp_path, sets={'toy': toy_set(tmp_path, 2)}, methods=methods)
+    assert summary.notes == [f'{folder}: 1 of the pictures are JPEG, whose losses count against the method']
+
+
 def test_seeds(tmp_path: Path) -> None:
     """A sampler is off by one level or by two, as the seed says that each picture gets from the seed of the run; its codec has
     a row."""

@@ -85,7 +85,8 @@ def _settings(comparison: Comparison, sets: dict[str, PictureSet],
               device: torch.device) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Settings by metric, and the same in words."""
     settings = {name: dict(section) for name, section in comparison.top.metric_settings.items()}
-    told = {name: f', {json.dumps(section, sort_keys=True)}' for name, section in settings.items() if section}
+    telling = {name: {key: value for key, value in section.items() if key != 'download'} for name, section in settings.items()}
+    told = {name: f', {json.dumps(section, sort_keys=True)}' for name, section in telling.items() if section}
     along = {metric for picture_set in sets.values() for metric in picture_set.options.metrics if metric in ALONG_MOTION}
     if along:
         weights, motion = comparison.top.motion_weights, estimated_motion

@@ -15,7 +15,7 @@ class Part:
     """The values of each picture under one method, set and seed.
 
     What stands in the file counts as long as it was made in the same way: all of it is dropped where `identity` differs, the
-    values of a metric where that is computed in another way. Pictures that could not be read or restored are tried again.
+    values of a metric where that is computed in another way; those of metrics that are not asked for stay. Pictures that could not be read or restored are tried again.
 
     Args:
         path: of the file, which need not be there.
@@ -31,10 +31,12 @@ class Part:
     """
 
     def __init__(self, path: Path, identity: dict[str, Any], ways: dict[str, str]) -> None:
-        self.path, self.identity, self._ways = path, json.loads(json.dumps(identity)), dict(ways)
+        self.path, self.identity = path, json.loads(json.dumps(identity))
         self._written = time.monotonic()
         found = self._read()
-        same = [metric for metric, way in ways.items() if found.get('ways', {}).get(metric) == way]
+        told = found.get('ways', {})
+        same = [metric for metric, way in told.items() if ways.get(metric, way) == way]
+        self._ways = {**{metric: told[metric] for metric in same}, **ways}
         self.device: str | None = found.get('device')
         self.pictures: dict[str, dict[str, Any]] = {
             name: {**{kind: {metric: entry[kind][metric] for metric in same if metric in entry[kind]} for kind in FOUND},

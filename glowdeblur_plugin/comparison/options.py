@@ -15,7 +15,7 @@ from glowdeblur_plugin.options import Between, read_section, unknown_key
 
 FEWEST_SEEDS = 3
 RESERVED = ('blurry', 'codec', 'sharp')
-NAME = re.compile(r'[\w.+-]+')
+NAME = re.compile(r'\w[\w.+-]*')
 SAMPLING = ('steps', 'solver', 'guidance', 'colour')
 SETTINGS = ('tlc', 'precision', 'tile', 'tile_overlap', 'param_key', *SAMPLING)
 
@@ -188,7 +188,8 @@ def _given(sections: Mapping[str, dict[str, Any] | None], option: str) -> dict[s
 def _check_names(option: str, names: Any) -> None:
     for name in names:
         if not NAME.fullmatch(name) or '__' in name:
-            raise UserError(f"{option}: '{name}' names files; letters, digits and . + - _ are allowed, __ is not")
+            raise UserError(f"{option}: '{name}' names files; letters, digits and . + - _ are allowed, __ and another beginning "
+                            'than a letter, digit or _ are not')
 
 
 def _read_method(name: str, section: dict[str, Any]) -> NetworkOptions | FolderOptions:

@@ -207,6 +207,9 @@ def test_what_differs_runs_again_and_nothing_else(tmp_path: Path) -> None:
     assert restored_by(methods, first=4) == (4, psnr(2))
     assert restored_by(methods) == (2, psnr(2))
     assert restored_by(methods, metrics=['psnr', 'ssim-2d']) == (0, psnr(2))
+    assert restored_by(methods, metrics=['psnr']) == (0, psnr(2))
+    kept = json.loads((tmp_path / 'out' / 'parts' / 'net__toy__once.json').read_text())
+    assert all(set(entry['values']) == {'psnr', 'ssim-2d'} for entry in kept['pictures'].values())
     assert restored_by(methods, crop_border=2) == (0, psnr(2))
     assert restored_by(methods, protocol='rgb-float') == (6, psnr(2))
     assert restored_by({'net': network(tmp_path, '7 regression')}) == (6, psnr(3))
@@ -291,6 +294,7 @@ def test_a_value_for_a_whole_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ({'methods': {'net': {'weights': 'no.pth', 'solver': 'eular'}}}, "methods:net:solver: 'eular' is not one of euler, dpm"),
     ({'methods': {'codec': {'results': 'x'}}}, "methods:codec: 'codec' is the name of a row that is added"),
     ({'methods': {'a/b': {'results': 'x'}}}, "methods: 'a/b' names files"),
+    ({'methods': {'..': {'results': 'x'}}}, "methods: '..' names files"),
     ({'methods': {'near': None}}, 'methods: there is none'),
     ({'device': 'gpu'}, "device: 'gpu' cannot be used here"),
     ({'seeds': [1, 1, 2]}, r'seeds: \[1, 1, 2\] has one twice'),

@@ -57,6 +57,9 @@ class Method(ABC):
         It raises UserError where there is none.
         """
 
+    def load(self) -> Any:
+        """Load what it restores with, so that this is not taken for restoring."""
+
     def close(self) -> None:
         """Give memory back."""
 

@@ -77,7 +77,7 @@ class Network(Method):
                 return facts
         except (OSError, ValueError, KeyError, TypeError):
             pass
-        loaded = self.loaded
+        loaded = self.load()
         facts = {'identity': identity, 'samples': loaded.samples,
                  'has_codec': loaded.through_codec(np.full((PROBE, PROBE, 3), 0.5, np.float32)) is not None}
         self.close()
@@ -87,11 +87,11 @@ class Network(Method):
 
     def _how(self) -> dict[str, Any]:
         options = self._options
+        described = Path(options.weights).with_suffix('.json') if options.option is None else Path(options.option)
         return {'kind': self.kind, 'weights': self.weights_sha256,
-                'option': options.option and file_sha256(Path(options.option)), **options.settings()}
+                'described': file_sha256(described) if described.is_file() else None, **options.settings()}
 
-    @property
-    def loaded(self) -> Restoring:
+    def load(self) -> Restoring:
         """The network, loaded where it is not yet."""
         if self._restorer is None:
             options = self._options
@@ -115,7 +115,7 @@ class Network(Method):
 
     def restorer(self, picture_set: PictureSet) -> Restore:
         """See the base class."""
-        return lambda pair, seed: self.loaded.restore(pair.blurry, 0 if seed is None else picture_seed(seed, pair.name))
+        return lambda pair, seed: self.load().restore(pair.blurry, 0 if seed is None else picture_seed(seed, pair.name))
 
     def record(self) -> MethodRecord:
         """See the base class."""
@@ -141,7 +141,11 @@ class CodecRoundTrip(Method):
 
     def restorer(self, picture_set: PictureSet) -> Restore:
         """See the base class."""
-        return lambda pair, seed: self._network.loaded.through_codec(pair.sharp)
+        return lambda pair, seed: self._network.load().through_codec(pair.sharp)
+
+    def load(self) -> Restoring:
+        """See the base class."""
+        return self._network.load()
 
     def close(self) -> None:
         """Forget the network until it is needed again."""

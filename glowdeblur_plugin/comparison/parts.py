@@ -26,7 +26,8 @@ class Part:
         pictures: name -> `values` and `failures` by metric, and the `seconds` spent restoring; or `failure`, why there is no
             picture.
         of_set: metric -> `value` and the `pictures` it is for.
-        device: where the network ran.
+        devices: where the network ran.
+        commits: of the plugin's own repository, that what stands here was made with.
         path, identity: as given.
     """
 
@@ -37,7 +38,7 @@ class Part:
         told = found.get('ways', {})
         same = [metric for metric, way in told.items() if ways.get(metric, way) == way]
         self._ways = {**{metric: told[metric] for metric in same}, **ways}
-        self.device: str | None = found.get('device')
+        self.devices, self.commits = (set(found.get(key, [])) for key in ('devices', 'commits'))
         self.pictures: dict[str, dict[str, Any]] = {
             name: {**{kind: {metric: entry[kind][metric] for metric in same if metric in entry[kind]} for kind in FOUND},
                    'seconds': entry['seconds']}
@@ -76,7 +77,7 @@ class Part:
 
     def write(self) -> None:
         """Write the file, whole or not at all."""
-        content = {'identity': self.identity, 'ways': self._ways, 'device': self.device, 'pictures': self.pictures,
-                   'of_set': self.of_set}
+        content = {'identity': self.identity, 'ways': self._ways, 'devices': sorted(self.devices),
+                   'commits': sorted(self.commits), 'pictures': self.pictures, 'of_set': self.of_set}
         write_atomically(self.path, json.dumps(content))
         self._written = time.monotonic()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,11 +99,11 @@ def compare(comparison: Comparison, open_restorer: OpenRestorer, progress: Progr
     methods = list(_methods(comparison, sets, open_restorer))
     jobs = [Job(method, views, seed) for method in methods for seed in (top.seeds if method.samples else [None])
             for views in _views(method, seed, sets, measures, folder, keep=seed in (None, top.seeds[0]))]
-    findings = Findings(comparison, methods, sets, measures, str(device))
+    findings, commit = Findings(comparison, methods, sets, measures, str(device)), _commit()
     for number, job in enumerate(jobs, start=1):
         title = f'[{number} of {len(jobs)}] {job.method.name} on {job.views[0].picture_set.name}'
         title += '' if job.seed is None else f', seed {job.seed}'
-        _run(job, lambda done, total: progress(title, done, total))
+        _run(job, commit, lambda done, total: progress(title, done, total))
         for view in job.views:
             findings.parts.setdefault((job.method.name, view.picture_set.name), {})[job.seed] = view.part
         if number == len(jobs) or jobs[number].method is not job.method:
@@ -136,6 +137,19 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def _commit() -> str | None:
+    """The commit of the repository that the plugin runs from, `-dirty` where its files differ; None where it is installed."""
+    root = Path(__file__).parents[2]
+    if not (root / '.git').exists():
+        return None
+    try:
+        found = subprocess.run(['git', '-C', str(root), 'describe', '--always', '--dirty', '--exclude=*'], capture_output=True, text=True,
+                               check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
+
+
 def _methods(comparison: Comparison, sets: dict[str, PictureSet], open_restorer: OpenRestorer) -> Iterator[Method]:
     """The rows in their order: the input, the methods as in the file, the codec behind the first that has one."""
     top = comparison.top
@@ -161,13 +175,16 @@ def _methods(comparison: Comparison, sets: dict[str, PictureSet], open_restorer:
             yield CodecRoundTrip(network)
 
 
-def _run(job: Job, progress: Callable[[int, int], None]) -> None:
-    """Restore and measure what the job's parts lack."""
+def _run(job: Job, commit: str | None, progress: Callable[[int, int], None]) -> None:
+    """Restore and measure what the job's parts lack; they remember the commit of the plugin where they lack anything."""
     picture_set, method = job.views[0].picture_set, job.method
     restore = method.restorer(picture_set)
     for view in job.views:
         view.claim(method)
     waiting = [index for index, name in enumerate(picture_set.names) if any(view.lacks(method, name) for view in job.views)]
+    if waiting and commit is not None:
+        for view in job.views:
+            view.part.commits.add(commit)
     try:
         for done, index in enumerate(waiting):
             progress(done, len(waiting))
@@ -175,7 +192,6 @@ def _run(job: Job, progress: Callable[[int, int], None]) -> None:
         if waiting:
             progress(len(waiting), len(waiting))
         for view in job.views:
-            view.part.device = method.device or view.part.device
             if view.keep is not None:
                 _measure_set(method, view)
     finally:
@@ -192,9 +208,12 @@ def _run_picture(job: Job, index: int, restore: Restore) -> None:
         restored, seconds = _kept(job, name)
         kept = restored is not None
         if not kept:
+            method.load()
             started = time.perf_counter()
             restored = np.asarray(restore(pair, job.seed), np.float32)
             seconds = time.perf_counter() - started
+            if not np.isfinite(restored).all():
+                raise UserError('the restored picture holds values that are not numbers')
         for row, path in (entry for of_view in files for entry in of_view.items() if not (kept and entry[1].is_file())):
             keep_picture(path, pair.sharp if row == SHARP else restored)
     except (UserError, torch.OutOfMemoryError) as error:
@@ -205,6 +224,8 @@ def _run_picture(job: Job, index: int, restore: Restore) -> None:
             view.part.put(name, {'failure': 'out of memory; set tile to a number such as 512' if full else str(error)})
         return
     for view in job.views:
+        if not kept and method.device is not None:
+            view.part.devices.add(method.device)
         names = view.part.missing(name, view.measures.per_picture)
         view.part.put(name, {**view.measures.of_picture(names, restored, pair), 'seconds': seconds})
 

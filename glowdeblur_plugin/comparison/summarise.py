@@ -5,7 +5,6 @@ import datetime
 import io
 import math
 import statistics
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,9 +82,10 @@ def summarise(findings: Findings) -> Summary:
             own = isinstance(figure, PublishedFigure)
             cell.published = figure.value if own else figure
             cell.published_source = figure.source if own and figure.source else top.published_source
+    commits = ', '.join(sorted(set().union(*(part.commits for runs in findings.parts.values() for part in runs.values()))))
     created = datetime.datetime.now().astimezone().isoformat(timespec='seconds')
     return Summary(top.name, created, __version__, torch.__version__, _device_name(findings.device), sets, methods, metrics,
-                   cells, _commit(), notes)
+                   cells, commits or None, notes)
 
 
 def _cell(findings: Findings, method: Method, set_name: str, metric: str) -> Cell:
@@ -119,7 +119,7 @@ def _method_record(findings: Findings, method: Method) -> MethodRecord:
     if method.kind == 'network':
         seconds = [entry['seconds'] for part in parts for entry in part.pictures.values() if entry.get('seconds') is not None]
         record.seconds_per_picture = statistics.fmean(seconds) if seconds else None
-        record.device = ', '.join(sorted({part.device for part in parts if part.device})) or None
+        record.device = ', '.join(sorted(set().union(*(part.devices for part in parts)))) or None
     return record
 
 
@@ -144,16 +144,3 @@ def _rows(findings: Findings) -> Iterator[tuple[object, ...]]:
 
 def _device_name(device: str) -> str:
     return f'{device}, {torch.cuda.get_device_name(device)}' if device.startswith('cuda') else device
-
-
-def _commit() -> str | None:
-    """The commit of the repository that the plugin runs from, None where it is installed."""
-    root = Path(__file__).parents[2]
-    if not (root / '.git').exists():
-        return None
-    try:
-        found = subprocess.run(['git', '-C', str(root), 'rev-parse', '--short', 'HEAD'], capture_output=True, text=True,
-                               check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()

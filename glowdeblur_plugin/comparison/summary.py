@@ -100,7 +100,7 @@ class Summary:
 
     Attributes:
         created: ISO 8601.
-        git: commit of the plugin's own repository, where it runs from one.
+        git: commits of the plugin's own repository, where it runs from one, that the numbers were made with.
         notes: what a reader must know beside the cells, a line each.
     """
 

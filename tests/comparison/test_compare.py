@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from toy_methods import HEIGHT, WIDTH, Brightener, cell, psnr, run, toy_set, write_pictures
 
+from glowdeblur_plugin.comparison import runner
 from glowdeblur_plugin.comparison.methods import picture_seed
 from glowdeblur_plugin.comparison.summary import Summary
 from glowdeblur_plugin.errors import UserError
@@ -217,6 +218,23 @@ def test_what_differs_runs_again_and_nothing_else(tmp_path: Path) -> None:
     assert restored_by({'net': network(tmp_path, '7 regression', steps=5)}) == (0, psnr(3))
     write_pictures(tmp_path / 'lq', 6, lambda _: 12)
     assert restored_by({'net': network(tmp_path, '7 regression', steps=5)}) == (6, psnr(5))
+
+
+def test_numbers_are_of_the_commits_that_they_were_made_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, methods, made_with = toy_set(tmp_path, 3), {'net': network(tmp_path, '8 regression')}, []
+    for commit, first in (('one', 2), ('two-dirty', 3), ('three', 3)):
+        monkeypatch.setattr(runner, '_commit', lambda commit=commit: commit)
+        made_with.append(run(tmp_path, sets={'toy': {**data, 'first': first}}, methods=methods).git)
+    assert made_with == ['one', 'one, two-dirty', 'one, two-dirty']
+
+
+def test_a_network_that_gives_no_numbers_fails(tmp_path: Path) -> None:
+    """No black picture is kept, which other metrics would be measured on later."""
+    for metrics in (['psnr'], ['psnr', 'ssim-2d']):
+        summary = run(tmp_path, sets={'toy': toy_set(tmp_path, 1, metrics=metrics)},
+                      methods={'net': network(tmp_path, 'nan regression')})
+        assert {cell(summary, 'net', metric).failed[0]['why'] for metric in metrics} == {'the restored picture holds values '
+                                                                                       'that are not numbers'}
 
 
 def test_values_between_levels_count_where_the_protocol_does_not_round(tmp_path: Path) -> None:

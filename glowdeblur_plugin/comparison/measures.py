@@ -44,6 +44,8 @@ class Measures:
                 values[name] = self._metrics[name](restored, pair.sharp, pair.blurry)
             except UserError as error:
                 failures[name] = str(error)
+            except torch.OutOfMemoryError:
+                failures[name] = f'{name}: out of memory'
         return {'values': values, 'failures': failures}
 
     def of_set(self, name: str, restored: list[Path], sharp: list[Path]) -> float:

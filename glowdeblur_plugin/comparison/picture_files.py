@@ -9,6 +9,8 @@ from glowdeblur_plugin.data.decode import decode_picture, read_header
 from glowdeblur_plugin.drawing import encode_png
 from glowdeblur_plugin.files import write_atomically
 
+SIXTEEN_BIT = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+
 
 def picture_path(folder: Path, set_name: str, method: str, picture: str) -> Path:
     """Where a comparison keeps a picture, 8-bit."""
@@ -24,7 +26,7 @@ def read_picture(path: Path) -> np.ndarray:
     sixteen = read_header(path).kind.startswith('16-bit')
     data = path.read_bytes()
     if sixteen:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), SIXTEEN_BIT)
         if picture is not None and picture.dtype == np.uint16:
             return np.ascontiguousarray(picture[..., ::-1], np.float32) / 65535
     return decode_picture(data, str(path)).astype(np.float32) / 255

@@ -103,3 +103,8 @@ def file_sha256(path: Path) -> str:
     """The hash of a file that is there."""
     with path.open('rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def device_name(device: torch.device) -> str:
+    """A device as the summary tells it, of a GPU with what it is."""
+    return f'{device}, {torch.cuda.get_device_name(device)}' if device.type == 'cuda' else str(device)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from glowdeblur_plugin.comparison.measures import file_sha256
+from glowdeblur_plugin.comparison.measures import device_name, file_sha256
 from glowdeblur_plugin.comparison.methods import Method, Restore, picture_seed
 from glowdeblur_plugin.comparison.options import NetworkOptions
 from glowdeblur_plugin.comparison.picture_set import PictureSet
@@ -100,7 +100,7 @@ class Network(Method):
                                             device=self._asked, **options.settings())
             except UserError as error:
                 raise UserError(f'methods:{self.name}: {error}') from None
-            self.device = str(self._restorer.device)
+            self.device = device_name(self._restorer.device)
         return self._restorer
 
     def close(self) -> None:

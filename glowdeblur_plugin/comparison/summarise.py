@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from glowdeblur_plugin import __version__
-from glowdeblur_plugin.comparison.measures import Measures
+from glowdeblur_plugin.comparison.measures import Measures, device_name
 from glowdeblur_plugin.comparison.methods import Method
 from glowdeblur_plugin.comparison.options import Comparison, PublishedFigure
 from glowdeblur_plugin.comparison.parts import Part
@@ -33,7 +33,7 @@ class Findings:
     methods: list[Method]
     sets: dict[str, PictureSet]
     measures: dict[str, Measures]
-    device: str
+    device: torch.device
     parts: dict[tuple[str, str], dict[int | None, Part]] = field(default_factory=dict)
 
     def values(self, method: str, set_name: str, metric: str) -> dict[str, list[float]]:
@@ -84,7 +84,7 @@ def summarise(findings: Findings) -> Summary:
             cell.published_source = figure.source if own and figure.source else top.published_source
     commits = ', '.join(sorted(set().union(*(part.commits for runs in findings.parts.values() for part in runs.values()))))
     created = datetime.datetime.now().astimezone().isoformat(timespec='seconds')
-    return Summary(top.name, created, __version__, torch.__version__, _device_name(findings.device), sets, methods, metrics,
+    return Summary(top.name, created, __version__, torch.__version__, device_name(findings.device), sets, methods, metrics,
                    cells, commits or None, notes)
 
 
@@ -119,7 +119,7 @@ def _method_record(findings: Findings, method: Method) -> MethodRecord:
     if method.kind == 'network':
         seconds = [entry['seconds'] for part in parts for entry in part.pictures.values() if entry.get('seconds') is not None]
         record.seconds_per_picture = statistics.fmean(seconds) if seconds else None
-        record.device = ', '.join(sorted(set().union(*(part.devices for part in parts)))) or None
+        record.device = '; '.join(sorted(set().union(*(part.devices for part in parts)))) or None
     return record
 
 
@@ -140,7 +140,3 @@ def _rows(findings: Findings) -> Iterator[tuple[object, ...]]:
                     failure = '' if value is not None else part.failure(name, metric)
                     yield (set_name, method, '' if seed is None else seed, name, metric, '' if value is None else value,
                            failure)
-
-
-def _device_name(device: str) -> str:
-    return f'{device}, {torch.cuda.get_device_name(device)}' if device.startswith('cuda') else device

@@ -90,6 +90,9 @@ def _settings(comparison: Comparison, sets: dict[str, PictureSet],
     telling = {name: {key: value for key, value in section.items() if key != 'download'} for name, section in settings.items()}
     told = {name: f', {json.dumps(section, sort_keys=True)}' for name, section in telling.items() if section}
     along = {metric for picture_set in sets.values() for metric in picture_set.options.metrics if metric in ALONG_MOTION}
+    for metric in along:
+        if 'motion' in settings.get(metric, {}):
+            raise UserError(f'metric_settings:{metric}:motion: is no setting of an option file; give motion_weights')
     if along:
         weights, motion = comparison.top.motion_weights, estimated_motion
         if weights is not None:

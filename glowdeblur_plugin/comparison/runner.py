@@ -98,7 +98,7 @@ def compare(comparison: Comparison, open_restorer: OpenRestorer, progress: Progr
     measures = open_measures(comparison, sets, device)
     methods = list(_methods(comparison, sets, open_restorer))
     jobs = [Job(method, views, seed) for method in methods for seed in (top.seeds if method.samples else [None])
-            for views in _views(method, seed, sets, measures, folder, keep=seed in (None, top.seeds[0]))]
+            for views in _views(method, seed, sets, measures, folder, keep=seed in (None, *top.seeds[:1]))]
     findings, commit = Findings(comparison, methods, sets, measures, device), _commit()
     for number, job in enumerate(jobs, start=1):
         title = f'[{number} of {len(jobs)}] {job.method.name} on {job.views[0].picture_set.name}'

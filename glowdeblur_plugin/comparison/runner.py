@@ -4,9 +4,11 @@ import json
 import shutil
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +30,7 @@ from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.metrics.protocols import PROTOCOLS
 
 EIGHT_BIT = 255
+MOST_AT_ONCE = 8  # alignments; one of 1920x1200 pixels takes 0.7 GB
 SHARP = 'sharp'
 
 
@@ -75,6 +78,19 @@ class Job(NamedTuple):
     method: Method
     views: list[View]
     seed: int | None
+
+
+class Aligning(NamedTuple):
+    """A picture whose values, `found`, another thread works out."""
+
+    part: Part
+    name: str
+    seconds: float | None
+    found: Future[dict[str, dict[str, Any]]]
+
+    def settle(self) -> None:
+        """Wait for the values and put them into the part."""
+        self.part.put(self.name, {**self.found.result(), 'seconds': self.seconds})
 
 
 def compare(comparison: Comparison, open_restorer: OpenRestorer, progress: Progress = silent) -> Summary:
@@ -185,22 +201,30 @@ def _run(job: Job, commit: str | None, progress: Callable[[int, int], None]) -> 
     if waiting and commit is not None:
         for view in job.views:
             view.part.commits.add(commit)
+    at_once = min(torch.get_num_threads(), MOST_AT_ONCE)
+    pool, aligning = ThreadPoolExecutor(at_once), deque[Aligning]()
     try:
         for done, index in enumerate(waiting):
             progress(done, len(waiting))
-            _run_picture(job, index, restore)
+            aligning.extend(_run_picture(job, index, restore, pool))
+            while len(aligning) > at_once:
+                aligning.popleft().settle()
+        for entry in aligning:
+            entry.settle()
         if waiting:
             progress(len(waiting), len(waiting))
         for view in job.views:
             if view.keep is not None:
                 _measure_set(method, view)
     finally:
+        pool.shutdown(cancel_futures=True)
         for view in job.views:
             view.part.write()
 
 
-def _run_picture(job: Job, index: int, restore: Restore) -> None:
-    """Restore a picture, or take the one that was kept, and put what each view lacks into its part."""
+def _run_picture(job: Job, index: int, restore: Restore, pool: Executor) -> Iterator[Aligning]:
+    """Restore a picture, or take the one that was kept, and put what each view lacks into its part; what has to be aligned first
+    is left to the pool, since that takes longer than most networks."""
     method, name = job.method, job.views[0].picture_set.names[index]
     files = [view.files(method, name) for view in job.views]
     try:
@@ -227,7 +251,10 @@ def _run_picture(job: Job, index: int, restore: Restore) -> None:
         if not kept and method.device is not None:
             view.part.devices.add(method.device)
         names = view.part.missing(name, view.measures.per_picture)
-        view.part.put(name, {**view.measures.of_picture(names, restored, pair), 'seconds': seconds})
+        if PROTOCOLS[view.picture_set.options.protocol].aligned:
+            yield Aligning(view.part, name, seconds, pool.submit(view.measures.of_picture, names, restored, pair))
+        else:
+            view.part.put(name, {**view.measures.of_picture(names, restored, pair), 'seconds': seconds})
 
 
 def _kept(job: Job, name: str) -> tuple[np.ndarray | None, float | None]:

@@ -4,6 +4,7 @@ Rim et al., ECCV 2020 and 2022; the steps are those of their published evaluatio
 """
 
 import hashlib
+import threading
 from typing import NamedTuple
 
 import cv2
@@ -14,7 +15,6 @@ from glowdeblur_plugin.metrics.fidelity import DEVIATION, WINDOW, psnr_of_error
 from glowdeblur_plugin.metrics.measure import PictureFailed, require_size
 
 ITERATIONS, SMOOTHING = 100, 5
-REMEMBERED = 2
 
 
 class Aligned(NamedTuple):
@@ -62,29 +62,28 @@ def align(restored: np.ndarray, sharp: np.ndarray) -> Aligned:
     return Aligned(warped * mask, sharp * mask, mask)
 
 
-class Alignments:
-    """`align` that remembers the last pairs, so that several metrics of a picture share one alignment, or its failure."""
+class Alignments(threading.local):
+    """`align` that remembers the last pair of each thread, so that several metrics of a picture share one alignment, or its
+    failure."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, Aligned | PictureFailed] = {}
+        self._key = b''
+        self._found: Aligned | PictureFailed | None = None
 
     def __call__(self, restored: np.ndarray, sharp: np.ndarray) -> Aligned:
         """See `align`."""
         digest = hashlib.blake2b(str(restored.shape).encode())
         for picture in (restored, sharp):
             digest.update(np.ascontiguousarray(picture))
-        key = digest.digest()
-        if key not in self._known:
-            while len(self._known) >= REMEMBERED:
-                del self._known[next(iter(self._known))]
+        if self._key != digest.digest():
             try:
-                self._known[key] = align(restored, sharp)
+                self._found = align(restored, sharp)
             except PictureFailed as error:
-                self._known[key] = error
-        found = self._known[key]
-        if isinstance(found, PictureFailed):
-            raise PictureFailed(str(found))
-        return found
+                self._found = error
+            self._key = digest.digest()
+        if isinstance(self._found, PictureFailed):
+            raise PictureFailed(str(self._found))
+        return self._found
 
 
 def masked_psnr(pair: Aligned) -> float:

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from toy_methods import HEIGHT, WIDTH, Brightener, cell, psnr, run, toy_set, write_pictures
 
 from glowdeblur_plugin.comparison import runner
 from glowdeblur_plugin.comparison.methods import picture_seed
+from glowdeblur_plugin.comparison.picture_files import read_picture
 from glowdeblur_plugin.comparison.summary import Summary
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.metrics import catalogue
+from glowdeblur_plugin.metrics import alignment, catalogue
 
 
 @pytest.fixture(autouse=True)
@@ -282,6 +284,30 @@ def test_a_metric_that_cannot_run_says_why(tmp_path: Path) -> None:
                   methods=folders(tmp_path, 3, near=lambda _: 2))
     assert cell(summary, 'near').mean == pytest.approx(psnr(2))
     assert cell(summary, 'near', 'fid').mean is None and cell(summary, 'near', 'fid').why.startswith('fid: ')
+
+
+def test_pictures_are_aligned_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once for both metrics, and each value stays with its picture."""
+    import cv2
+    from skimage import data
+    photograph, aligned = data.astronaut()[..., ::-1], []
+    for index in range(6):
+        sharp = photograph[40 * index:40 * index + 48, 100:164]
+        for folder, deviation in (('gt', 0), ('lq', 1.5), ('near/toy', 0.5 + index / 10)):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            blurred = cv2.GaussianBlur(sharp, (0, 0), deviation) if deviation else sharp
+            cv2.imwrite(str(tmp_path / folder / f'{index}.png'), blurred)
+    monkeypatch.setattr(torch, 'get_num_threads', lambda: 3)
+    monkeypatch.setattr(alignment, 'align', lambda *pair, align=alignment.align: aligned.append(pair) or align(*pair))
+    section = {'type': 'PairedLMDBDataset', **{f'dataroot_{side}': str(tmp_path / side) for side in ('lq', 'gt')}}
+    run(tmp_path, sets={'toy': {**section, 'protocol': 'realblur-aligned', 'metrics': ['psnr', 'ssim-2d']}},
+        methods={'near': {'results': str(tmp_path / 'near' / '{set}')}})
+    assert len(aligned) == 12
+    for row in csv.DictReader((tmp_path / 'out' / 'per_picture.csv').read_text().splitlines()):
+        folders = ('near/toy' if row['method'] == 'near' else 'lq', 'gt')
+        pair = [read_picture(tmp_path / folder / f'{row["picture"]}.png') for folder in folders]
+        expected = catalogue.open_metric(row['metric'], 'realblur-aligned')(*pair)
+        assert float(row['value']) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_value_for_a_whole_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,8 +188,8 @@ def _given(sections: Mapping[str, dict[str, Any] | None], option: str) -> dict[s
 def _check_names(option: str, names: Any) -> None:
     for name in names:
         if not NAME.fullmatch(name) or '__' in name:
-            raise UserError(f"{option}: '{name}' names files; letters, digits and . + - _ are allowed, __ and another beginning "
-                            'than a letter, digit or _ are not')
+            raise UserError(f"{option}: '{name}' names files; letters, digits and . + - _ are allowed, but __ "
+                            'and . + - at the beginning are not')
 
 
 def _read_method(name: str, section: dict[str, Any]) -> NetworkOptions | FolderOptions:

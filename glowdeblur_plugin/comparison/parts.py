@@ -15,7 +15,8 @@ class Part:
     """The values of each picture under one method, set and seed.
 
     What stands in the file counts as long as it was made in the same way: all of it is dropped where `identity` differs, the
-    values of a metric where that is computed in another way; those of metrics that are not asked for stay. Pictures that could not be read or restored are tried again.
+    values of a metric where that is computed in another way; those of metrics that are not asked for stay. Pictures that
+    could not be read or restored are tried again.
 
     Args:
         path: of the file, which need not be there.

@@ -159,8 +159,8 @@ def _commit() -> str | None:
     if not (root / '.git').exists():
         return None
     try:
-        found = subprocess.run(['git', '-C', str(root), 'describe', '--always', '--dirty', '--exclude=*'], capture_output=True, text=True,
-                               check=True)
+        found = subprocess.run(['git', '-C', str(root), 'describe', '--always', '--dirty', '--exclude=*'],
+                               capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
     return found.stdout.strip()
@@ -223,8 +223,8 @@ def _run(job: Job, commit: str | None, progress: Callable[[int, int], None]) -> 
 
 
 def _run_picture(job: Job, index: int, restore: Restore, pool: Executor) -> Iterator[Aligning]:
-    """Restore a picture, or take the one that was kept, and put what each view lacks into its part; what has to be aligned first
-    is left to the pool, since that takes longer than most networks."""
+    """Restore a picture, or take the one that was kept, and put what each view lacks into its part; what has to be aligned
+    first is left to the pool, since that takes longer than most networks."""
     method, name = job.method, job.views[0].picture_set.names[index]
     files = [view.files(method, name) for view in job.views]
     try:

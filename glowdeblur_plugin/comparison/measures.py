@@ -1,10 +1,12 @@
 """The metrics of a set: opened once, and what each says of a picture."""
 
 import hashlib
+import importlib.metadata
 import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -13,6 +15,8 @@ from glowdeblur_plugin.comparison.options import Comparison
 from glowdeblur_plugin.comparison.picture_set import Pair, PictureSet
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.metrics.catalogue import METRICS, Metric, MetricUnavailable, open_metric
+from glowdeblur_plugin.metrics.protocols import PROTOCOLS
+from glowdeblur_plugin.metrics.weights import IQA_FILES
 
 ALONG_MOTION = ('reblur', 'reblur-gain')
 
@@ -22,7 +26,7 @@ class Measures:
 
     Args:
         metrics: name -> the metric, or why it cannot run here.
-        ways: name -> how it is computed, in words that differ where values may.
+        ways: name -> how it is computed, in words that differ where values may, of those that run.
 
     Attributes:
         unavailable: name -> why.
@@ -71,7 +75,9 @@ def open_measures(comparison: Comparison, sets: dict[str, PictureSet], device: t
             if key not in opened:
                 opened[key] = _open(*key, device, settings.get(metric, {}))
             metrics[metric] = opened[key]
-            ways[metric] = f'{options.protocol}, border {options.crop_border}{told.get(metric, "")}'
+            if isinstance(opened[key], Metric):
+                package = _package(metric, options.protocol)
+                ways[metric] = f'{options.protocol}, border {options.crop_border}{told.get(metric, "")}{package}'
         measures[name] = Measures(metrics, ways)
     return measures
 
@@ -100,6 +106,13 @@ def _settings(comparison: Comparison, sets: dict[str, PictureSet],
             told |= {metric: told.get(metric, '') + f', motion {file_sha256(Path(weights))}' for metric in along}
         settings |= {metric: {**settings.get(metric, {}), 'motion': motion} for metric in along}
     return settings, told
+
+
+def _package(metric: str, protocol: str) -> str:
+    """The package whose version a metric's values depend on, where there is one."""
+    if metric in IQA_FILES:
+        return f', pyiqa {importlib.metadata.version("pyiqa")}'
+    return f', OpenCV {cv2.__version__}' if PROTOCOLS[protocol].aligned else ''
 
 
 def file_sha256(path: Path) -> str:

@@ -17,7 +17,7 @@ from glowdeblur_plugin.comparison.methods import picture_seed
 from glowdeblur_plugin.comparison.picture_files import read_picture
 from glowdeblur_plugin.comparison.summary import Summary
 from glowdeblur_plugin.errors import UserError
-from glowdeblur_plugin.metrics import alignment, catalogue
+from glowdeblur_plugin.metrics import alignment, catalogue, weights
 
 
 @pytest.fixture(autouse=True)
@@ -318,6 +318,7 @@ def test_a_value_for_a_whole_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         return max(int(cv2.imread(str(one)).astype(int).max() - cv2.imread(str(other)).max())
                    for one, other in zip(restored, sharp, strict=True))
 
+    monkeypatch.delitem(weights.IQA_FILES, 'fid')
     monkeypatch.setitem(catalogue.MAKERS, 'fid', lambda name, protocol, device: brightest)
     methods = {**folders(tmp_path, 7, near=lambda _: 2), 'net': network(tmp_path, '2 sampler')}
     (tmp_path / 'near' / 'toy' / '3.png').unlink()

@@ -33,6 +33,7 @@ class PictureSet:
 
     Attributes:
         names: of the pictures that are taken, unlike each other and fit for files.
+        scenes: picture -> the scene that it shows, which several blurs of one sharp picture share.
         with_truth: there are sharp pictures.
         origin: the set that the pictures belong to, itself or the one that it is `same_as`.
         identity: what tells it from other sets, and its pictures from those that lay there before; `first` has no part in it.
@@ -51,6 +52,8 @@ class PictureSet:
         if len(set(self.names)) < count:
             twice = next(entry for entry in self.names if self.names.count(entry) > 1)
             raise UserError(f"sets:{name}: two pictures come to the name '{twice}', in which '/' is written '_'; rename one")
+        several = section.get('draws_per_picture', 1) > 1
+        self.scenes = {entry: entry.rpartition('_')[0] if several else entry for entry in self.names}
         sources = filter(None, (getattr(self._dataset, side, None) for side in ('lq', 'gt', 'source')))
         self.identity = {'type': options.type, 'data': self._dataset.fingerprint(), 'contents': list(map(_contents, sources))}
 

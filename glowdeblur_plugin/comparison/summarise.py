@@ -56,7 +56,8 @@ def summarise(findings: Findings) -> Summary:
     """All numbers, with their marks and with the published figures beside them."""
     top = findings.comparison.top
     sets = {name: SetRecord(entry.label, len(entry.names), entry.options.protocol, entry.options.crop_border,
-                            list(entry.options.metrics), entry.with_truth, list(entry.names))
+                            list(entry.options.metrics), entry.with_truth, list(entry.names),
+                            None if len(set(entry.scenes.values())) == len(entry.names) else len(set(entry.scenes.values())))
             for name, entry in findings.sets.items()}
     methods = {method.name: _method_record(findings, method) for method in findings.methods}
     methods |= {name: MethodRecord(top.labels.get(name, name), 'published') for name in top.published if name not in methods}
@@ -68,7 +69,7 @@ def summarise(findings: Findings) -> Summary:
             column = [_cell(findings, method, set_name, metric) for method in findings.methods
                       if method.kind != 'codec' or record.with_truth]
             values = {cell.method: found for cell in column if (found := findings.values(cell.method, set_name, metric))}
-            shared = rank_cells(column, methods, values, metrics[metric].better)
+            shared = rank_cells(column, methods, values, metrics[metric].better, findings.sets[set_name].scenes)
             if values and shared < record.pictures and any(cell.failed for cell in column if cell.count):
                 notes.append(f'{set_name}, {metric}: {record.pictures - shared} of {record.pictures} pictures failed for one '
                              'of the methods and are left out of all intervals and marks')

@@ -22,7 +22,8 @@ COMPETITORS = ('network', 'folder')
 
 @dataclass
 class SetRecord:
-    """A set: its label in tables, how many of its pictures (`names`) were taken, and how they were compared."""
+    """A set: its label in tables, how many of its pictures (`names`) were taken, how many scenes they show (None: each its own),
+    and how they were compared."""
 
     label: str
     pictures: int
@@ -31,6 +32,7 @@ class SetRecord:
     metrics: list[str]
     with_truth: bool
     names: list[str]
+    scenes: int | None = None
 
 
 @dataclass
@@ -139,17 +141,18 @@ class Summary:
 
 
 def rank_cells(cells: list[Cell], methods: Mapping[str, MethodRecord], values: Mapping[str, Mapping[str, list[float]]],
-               better: Literal['higher', 'lower']) -> int:
+               better: Literal['higher', 'lower'], scenes: Mapping[str, str] | None = None) -> int:
     """Fill in `low`, `high` and `rank` of the cells of one column, a set and a metric.
 
     Networks and folders compete. Their differences are taken over the pictures that all of them have; a method that does not
     sample is paired with every seed of one that does. The best mean is `best` and the next `second`, unless the interval of
-    a difference to the best contains 0: then the column has no mark. Below six pictures there is neither interval nor mark:
+    a difference to the best contains 0: then the column has no mark. Below six scenes there is neither interval nor mark:
     even if all differences had one sign, a sign test would not reach 5 % (our choice). An infinite value, the PSNR of equal
     pictures, counts as 150.
 
     Args:
         values: method -> picture -> its values, one or one for each seed, of the methods that have a mean.
+        scenes: picture -> the scene that it shows, see `paired_interval`; each its own by default.
 
     Returns:
         How many pictures all competitors have.
@@ -157,7 +160,8 @@ def rank_cells(cells: list[Cell], methods: Mapping[str, MethodRecord], values: M
     rows = {cell.method: cell for cell in cells if cell.mean is not None and values.get(cell.method)}
     rivals = [name for name in rows if methods[name].kind in COMPETITORS]
     shared = sorted(set.intersection(*(set(values[name]) for name in rivals))) if rivals else []
-    if len(rivals) < 2 or len(shared) < FEWEST_PAIRED:
+    scene = {picture: picture for picture in shared} if scenes is None else scenes
+    if len(rivals) < 2 or len({scene[picture] for picture in shared}) < FEWEST_PAIRED:
         return len(shared)
     sign = 1 if better == 'higher' else -1
     tables = {name: _table(values[name], shared) for name in rivals}
@@ -165,9 +169,11 @@ def rank_cells(cells: list[Cell], methods: Mapping[str, MethodRecord], values: M
     best, tied = order[0], False
     for name, cell in rows.items():
         common = [picture for picture in shared if picture in values[name]]
-        if name == best or len(common) < FEWEST_PAIRED:
+        shown = [scene[picture] for picture in common]
+        if name == best or len(set(shown)) < FEWEST_PAIRED:
             continue
-        cell.low, cell.high = paired_interval(_table(values[name], common) - _table(values[best], common))
+        differences = _table(values[name], common) - _table(values[best], common)
+        cell.low, cell.high = paired_interval(differences, scenes=shown)
         tied = tied or name in rivals and cell.low <= 0 <= cell.high
     if not tied:
         rows[best].rank, rows[order[1]].rank = 'best', 'second'

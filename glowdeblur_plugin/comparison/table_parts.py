@@ -11,7 +11,7 @@ NOTHING = '–'
 REFERENCES = ('blurry', 'codec')
 NAMED_FAILURES = 5
 RANKS = ('Best bold, second underlined. A column has no marks where the paired 95 % bootstrap interval of a difference to the '
-         f'best contains 0, below {FEWEST_PAIRED} pictures, or where pictures have no value of their own, as under FID.')
+         f'best contains 0, below {FEWEST_PAIRED} scenes, or where pictures have no value of their own, as under FID.')
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,8 @@ def described_set(summary: Summary, name: str) -> str:
     record = summary.sets[name]
     truth = '' if record.with_truth else ' without sharp ones'
     border = f'{record.crop_border} pixels of border left out' if record.crop_border else 'no border left out'
-    return f'{record.pictures} picture{"s" * (record.pictures != 1)}{truth}, protocol {record.protocol}, {border}'
+    scenes = '' if record.scenes is None else f' of {record.scenes} scene{"s" * (record.scenes != 1)}'
+    return f'{record.pictures} picture{"s" * (record.pictures != 1)}{scenes}{truth}, protocol {record.protocol}, {border}'
 
 
 def legend(summary: Summary, cells: Iterable[Cell]) -> list[str]:

@@ -15,9 +15,10 @@ from toy_methods import HEIGHT, WIDTH, Brightener, cell, psnr, run, toy_set, wri
 from glowdeblur_plugin.comparison import runner
 from glowdeblur_plugin.comparison.methods import picture_seed
 from glowdeblur_plugin.comparison.picture_files import read_picture
-from glowdeblur_plugin.comparison.summary import Summary
+from glowdeblur_plugin.comparison.summary import Cell, MethodRecord, Summary, rank_cells
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.metrics import alignment, catalogue, weights
+from glowdeblur_plugin.report.bootstrap import paired_interval
 
 
 @pytest.fixture(autouse=True)
@@ -72,12 +73,25 @@ def test_no_mark_inside_the_interval_nor_below_six_pictures(tmp_path: Path) -> N
 
 def test_lower_is_better_where_the_metric_says_so(tmp_path: Path) -> None:
     """The order of the rows says nothing: NIQE falls towards natural pictures."""
-    from glowdeblur_plugin.comparison.summary import Cell, MethodRecord, rank_cells
     cells = [Cell('s', 'a', 'niqe', mean=5.0), Cell('s', 'b', 'niqe', mean=3.0)]
     methods = {name: MethodRecord(name, 'network') for name in 'ab'}
     values = {'a': {str(index): [5.0] for index in range(6)}, 'b': {str(index): [3.0] for index in range(6)}}
     assert rank_cells(cells, methods, values, 'lower') == 6
     assert [entry.rank for entry in cells] == ['second', 'best'] and (cells[0].low, cells[0].high) == (2.0, 2.0)
+
+
+def test_blurs_of_one_scene_count_as_one() -> None:
+    """Twelve pictures of two scenes have no interval; of six, one as wide as that of the scenes' means."""
+    methods = {name: MethodRecord(name, 'network') for name in 'ab'}
+    gains = np.repeat([0.1, 0.9, 0.3, 0.5, 0.2, 0.4], 2)
+    values = {'a': {f'{index}': [gain] for index, gain in enumerate(gains)}, 'b': {f'{index}': [0.0] for index in range(12)}}
+    found = {}
+    for count in (2, 6):
+        cells = [Cell('s', name, 'psnr', mean=0.0) for name in 'ab']
+        rank_cells(cells, methods, values, 'higher', {f'{index}': str(index * count // 12) for index in range(12)})
+        found[count] = cells[1].low, cells[1].high, cells[0].rank
+    assert found[2] == (None, None, None) and found[6][2] == 'best'
+    assert found[6][:2] == pytest.approx(paired_interval(-gains[::2]), abs=1e-12)
 
 
 def test_equal_pictures_are_best(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from glowdeblur_plugin.commands.arguments import path, report_folder
+from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.options import Between, convert
 
@@ -36,6 +37,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (default: auto)')
     parser.add_argument('--precision', choices=('fp32', 'bf16', 'fp16'), help="default: that of the option file's val, or fp32")
     parser.add_argument('--tile', help='auto, by free memory; none; or the side of tiles in pixels (default: auto)')
+    parser.add_argument('--tile-overlap', type=int, metavar='PIXELS', help='that neighbouring tiles share (default: 128)')
     parser.add_argument('--tlc', action='store_true', help='NAFNet: pool over windows of the size it was trained at')
     parser.add_argument('--param-key', help='entry of the checkpoint (default: params_ema, else params)')
     parser.add_argument('--steps', type=int, help='GLOWDeblur: sampling steps')
@@ -67,10 +69,17 @@ def _open_restorer(options: argparse.Namespace) -> 'Restorer':
     from glowdeblur_plugin.inference.restorer import Restorer
 
     tile = int(options.tile) if options.tile and options.tile.isdecimal() else options.tile
-    given = {'tile': tile, 'precision': options.precision, 'tlc': options.tlc or None, 'param_key': options.param_key,
-             **{name: getattr(options, name) for name in SAMPLING}}
-    return Restorer.from_weights(options.weights, options.opt, options.device,
-                                 **{name: value for name, value in given.items() if value is not None})
+    settings = {'device': options.device, 'tile': tile, 'tile_overlap': options.tile_overlap, 'precision': options.precision,
+                'tlc': options.tlc or None, 'param_key': options.param_key,
+                **{name: getattr(options, name) for name in SAMPLING}}
+    given = {name: value for name, value in settings.items() if value is not None}
+    try:
+        return Restorer.from_weights(options.weights, options.opt, **given)
+    except UserError as error:
+        name, separator, rest = str(error).removeprefix('val:').partition(':')
+        if name in given:
+            raise UserError(f'--{name.replace("_", "-")}{separator}{rest}') from error
+        raise
 
 
 def _restore_all(inputs: list, restorer: 'Restorer', options: argparse.Namespace) -> int:

@@ -14,7 +14,6 @@ from glowdeblur_plugin.options import Between, convert
 if TYPE_CHECKING:
     from glowdeblur_plugin.inference.restorer import Restorer
 
-SAMPLING = ('steps', 'solver', 'guidance', 'colour')
 SOME_FAILED = 1
 
 
@@ -42,7 +41,6 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--param-key', help='entry of the checkpoint (default: params_ema, else params)')
     parser.add_argument('--steps', type=int, help='GLOWDeblur: sampling steps')
     parser.add_argument('--solver', help='GLOWDeblur: euler, dpm or scm')
-    parser.add_argument('--guidance', type=float, help='GLOWDeblur: scale of the guidance on a text')
     parser.add_argument('--colour', help='GLOWDeblur: colour correction towards its first estimate')
     parser.add_argument('--seed', type=int, default=0, help='GLOWDeblur: of the noise it starts from (default: 0)')
     parser.add_argument('--strips', action='store_true', help='also draw input and result side by side into strips/')
@@ -66,7 +64,7 @@ def _open_restorer(options: argparse.Namespace) -> 'Restorer':
     from glowdeblur_plugin import compat
 
     compat.install()
-    from glowdeblur_plugin.inference.restorer import Restorer
+    from glowdeblur_plugin.inference.restorer import SAMPLING, Restorer
 
     tile = int(options.tile) if options.tile and options.tile.isdecimal() else options.tile
     settings = {'device': options.device, 'tile': tile, 'tile_overlap': options.tile_overlap, 'precision': options.precision,

@@ -21,6 +21,7 @@ from glowdeblur_plugin.models.tile_choice import TileChoice, TileSettings
 from glowdeblur_plugin.options import convert, read_section
 
 PrecisionName = Literal['fp32', 'bf16', 'fp16']
+SAMPLING = ('steps', 'solver', 'colour')
 DTYPES = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
@@ -32,7 +33,7 @@ class Restorer:
         device: where it runs.
         precision: `fp32`; `bf16` and `fp16` run the layers that allow it in half precision, GLOWDeblur in bf16 with its weights
             halved too. `fp16` is for CUDA and for networks that map pictures to pictures.
-        settings: tiles and, for GLOWDeblur, steps, solver, colour and guidance.
+        settings: tiles and, for GLOWDeblur, steps, solver and colour; photographs come without a text to guide by.
         weights_sha256: SHA-256 of the file of weights.
 
     Attributes:
@@ -77,7 +78,7 @@ class Restorer:
             precision, tile, tile_overlap: see the class and `TileSettings`.
             tlc: NAFNet's pooling by local windows at test time, see `NAFNet`.
             param_key: entry of the file; the moving average where there is one.
-            sampling: keys of `RestorationSettings` for GLOWDeblur: steps, solver, guidance, colour.
+            sampling: of GLOWDeblur, keys `SAMPLING` of `RestorationSettings`.
 
         Raises:
             UserError: files that are missing, damaged or do not fit together; a device that is not there; or settings that the
@@ -151,10 +152,13 @@ def _device(name: str) -> torch.device:
 
 def _settings(network: nn.Module, found: FoundNetwork, given: dict[str, Any]) -> tuple[TileSettings, PrecisionName]:
     """The settings, and the precision of the option file."""
-    if isinstance(network, GLOWDeblur):
+    samples = isinstance(network, GLOWDeblur)
+    for key in given.keys() - {'tile', 'tile_overlap', *SAMPLING}:
+        raise UserError(f'{key}: has no part in restoring photographs; settings are tile, tile_overlap, {", ".join(SAMPLING)}')
+    for key in () if samples else given.keys() & {*SAMPLING}:
+        raise UserError(f'{key}: is for networks that sample, and {type(network).__name__} gives one picture; leave it out')
+    if samples:
         known = {key: value for key, value in found.val.items() if key != 'oracle_guidance'}
         options = read_section(GLOWDeblurValOptions, {**known, **given}, 'val', VAL_KEYS)
         return options, options.precision
-    for key in given.keys() - {'tile', 'tile_overlap'}:
-        raise UserError(f'{key}: is for networks that sample, and {type(network).__name__} gives one picture; leave it out')
     return read_section(TileSettings, {**found.val, **given}, 'val', VAL_KEYS), 'fp32'

@@ -160,6 +160,7 @@ def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
         (r'grey.pth.: a NAFNet for 1 channels; pictures have 3', (grey, ), {}),
         (r"checkpoint '.*none.pth' does not exist", (tmp_path / 'none.pth', ), {}),
         (r'^steps: is for networks that sample, and PreReconstruction gives one picture', (path, ), {'steps': 4}),
+        (r'^guidance: has no part in restoring photographs', (path, ), {'guidance': 3.0}),
         (r'^precision: fp16 is for networks such as NAFNet on CUDA, found PreReconstruction on cpu', (path, ),
          {'precision': 'fp16'}),
         (r"^device: 'gpu' cannot be used", (path, ), {'device': 'gpu'}),

@@ -63,6 +63,7 @@ def test_damaged_files_are_named_and_the_rest_is_restored(shots: Path, weights: 
     assert main(command) == 1
     told = capsys.readouterr()
     assert f'glowdeblur: {shots}/text.png: not a picture' in told.err and f'{shots}/cut.JPG: cannot be decoded' in told.err
+    assert told.out.startswith('left out, as no pictures or videos by their names: 1 .txt\n')
     assert 'restored 4 of 4' in told.err and '2 of 4 failed' in told.err and 'Traceback' not in told.err
     assert restored(out) == ['deeper/two.tif', 'one.png', 'report.csv', 'strips/deeper/two.tif.png', 'strips/one.png.png']
 
@@ -124,6 +125,7 @@ def test_bad_input_is_one_line_before_anything_is_restored(shots: Path, weights:
         f'PATH: {two.parent}/empty holds no picture or video': [str(two.parent / 'empty'), *good],
         f'PATH: {one} and {two} would both be restored to {out}/one.png': [str(one), str(two), *good],
         f'--out: {one} would be overwritten by its result': [str(one), *good[:2], '--out', str(shots), '--overwrite'],
+        f"--out: {out}/a.PNG is a file's name": [str(one), *good[:2], '--out', f'{out}/a.PNG'],
         f'--out: {shots} is the folder of the pictures': [str(shots), *good[:2], '--out', str(shots), '--overwrite'],
         f"'{tmp_path}/gone.pth'": [str(one), '--weights', str(tmp_path / 'gone.pth'), *good[2:]],
         f"'{broken}'": [str(one), '--weights', str(broken), *good[2:]],

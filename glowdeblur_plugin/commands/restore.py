@@ -52,7 +52,10 @@ def _run(options: argparse.Namespace) -> int:
     from glowdeblur_plugin.inference.inputs import find_inputs, leave_existing
 
     convert(options.seed, Annotated[int, Between(0)], '--seed')
-    found = find_inputs(options.paths, options.out)
+    found, others = find_inputs(options.paths, options.out)
+    if others:
+        kinds = ', '.join(f'{count} {suffix}' for suffix, count in others.most_common())
+        print(f'left out, as no pictures or videos by their names: {kinds}')
     inputs = leave_existing(found, options.overwrite, options.skip_existing)
     if left := len(found) - len(inputs):
         print(f'{options.out}: {left} of {len(found)} results are there already')

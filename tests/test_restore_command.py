@@ -64,7 +64,7 @@ def test_damaged_files_are_named_and_the_rest_is_restored(shots: Path, weights: 
     told = capsys.readouterr()
     assert f'glowdeblur: {shots}/text.png: not a picture' in told.err and f'{shots}/cut.JPG: cannot be decoded' in told.err
     assert told.out.startswith('left out, as no pictures or videos by their names: 1 .txt\n')
-    assert 'restored 4 of 4' in told.err and '2 of 4 failed' in told.err and 'Traceback' not in told.err
+    assert 'pictures 4 of 4' in told.err and '2 of 4 failed' in told.err and 'Traceback' not in told.err
     assert restored(out) == ['deeper/two.tif', 'one.png', 'report.csv', 'strips/deeper/two.tif.png', 'strips/one.png.png']
 
     restorer = Restorer.from_weights(weights, device='cpu')

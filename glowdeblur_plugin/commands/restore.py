@@ -93,12 +93,12 @@ def _restore_all(inputs: list, restorer: 'Restorer', options: argparse.Namespace
                          progress)
     pictures = sum(not item.is_video for item in inputs)
     if pictures:
-        progress('restored', 0, pictures)
+        progress('pictures', 0, pictures)
     try:
         for item in inputs:
             rows.append(files.restore(item))
             if not item.is_video:
-                progress('restored', len(rows), pictures)
+                progress('pictures', len(rows), pictures)
     finally:
         if rows and not options.no_report:
             report: Path = options.out / 'report.csv'

@@ -1,6 +1,7 @@
 """Which network a file of weights belongs to, and that network with these weights."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,8 +106,10 @@ def _recognised(state: Mapping[str, Tensor], weights: Path) -> dict[str, Any]:
     """`network_g` of a baseline, its arguments read out of names and shapes by spandrel."""
     unknown = f"'{weights}': no '{weights.with_suffix('.json').name}' beside it says which network it is of, and"
     try:
-        from spandrel.architectures.NAFNet import NAFNetArch
-        from spandrel_extra_arches.architectures.Restormer import RestormerArch
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', FutureWarning)  # another network of the library uses torch.jit when it is imported
+            from spandrel.architectures.NAFNet import NAFNetArch
+            from spandrel_extra_arches.architectures.Restormer import RestormerArch
     except ImportError as error:
         raise UserError(f'{unknown} to recognise NAFNet and Restormer spandrel is needed ({error}); give the option file, or '
                         'pip install "glowdeblur_plugin[baselines]"') from error

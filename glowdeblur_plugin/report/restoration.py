@@ -119,7 +119,7 @@ def failure_row(name: str, why: str) -> dict[str, str]:
 def with_earlier(rows: Sequence[Row], report: Path) -> list[Row]:
     """Rows of an earlier report for pictures that these do not name, and these."""
     try:
-        earlier = list(csv.DictReader(report.read_text(encoding='utf-8').splitlines()))
+        earlier = list(csv.DictReader(io.StringIO(report.read_text(encoding='utf-8'))))
     except (OSError, UnicodeDecodeError, csv.Error):
         return list(rows)
     new = {row['picture'] for row in rows}

@@ -13,12 +13,12 @@ import numpy as np
 from glowdeblur_plugin.drawing import labelled_strip
 from glowdeblur_plugin.report.blur_estimate import estimate_blur
 
-# The blind estimate is below 2 pixels for most sharp photographs, and takes added grain or contrast for sharpness. What tells is
-# the blur that would turn the result into the input, at a scale where the input's is 8 pixels long, which grain does not reach. Of
-# GoPro's nine pairs with more than 12 pixels the sharp picture removes 0.6 to 1.4 of them, 12 pixels at least; an unsharp mask of
-# amount 1.5, noise and the nano network's grain 1 to 5.5 pixels (but an unsharp mask of amount 4 removes 12 to 21). Of simulated
-# blurs of crisp photographs the sharp ones remove at least 0.37 of 12 pixels and more, unsharp masks at most 4.3 pixels. The
-# limits are our choice.
+# The blind estimate is below 2 pixels for most sharp photographs, and takes added grain or contrast for sharpness. What tells
+# is the blur that would turn the result into the input, at a scale where the input's is 8 pixels long, which grain does not
+# reach. Of GoPro's nine pairs with more than 12 pixels the sharp picture removes 0.6 to 1.4 of them, 12 pixels at least; an
+# unsharp mask of amount 1.5, noise and the nano network's grain 1 to 5.5 pixels (but one of amount 4 removes 12 to 21). Of
+# simulated blurs of crisp photographs the sharp ones remove at least 0.37 of 12 pixels and more, unsharp masks at most 4.3
+# pixels. The limits are our choice.
 SHARP_LENGTH, LIGHT_LENGTH, COMPARED_LENGTH = 2.0, 12.0, 8.0
 LEAST_REMOVED, LEAST_REMOVED_SHARE = 6.0, 0.3
 UNCHANGED_PSNR = 40.0

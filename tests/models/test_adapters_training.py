@@ -115,7 +115,7 @@ def test_another_base_is_refused(options: dict[str, Any], base: Path, tmp_path: 
     found = build_trained(find_network(checkpoint), checkpoint)  # restoring takes the base that the checkpoint names
     assert same(found.state_dict(), model.net_g_ema.state_dict()) and same(_frozen(found), _frozen(model.net_g_ema))
     torch.save({'params': content['params']}, base)
-    with pytest.raises(UserError, match=f"^network_g:backbone: '{base}' .* is not what checkpoint '{checkpoint}' was trained with"):
+    with pytest.raises(UserError, match=f"^network_g:backbone: '{base}' .* is not what checkpoint '{checkpoint}'"):
         build_trained(find_network(checkpoint), checkpoint)
 
 

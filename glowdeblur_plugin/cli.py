@@ -18,7 +18,8 @@ BAD_INPUT, INTERRUPTED = 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `glowdeblur <sub-command> ...` and return the exit status: 0; 2 after one line on stderr on bad input; 130 after one
     line when interrupted; a sub-command may return another, as `inspect --verify` does."""
-    os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')  # our own line names a damaged picture; OpenCV reads it when loaded
+    os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')  # our own line names a damaged file; OpenCV reads these when loaded
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors='backslashreplace')
     arguments = list(sys.argv[1:] if arguments is None else arguments)

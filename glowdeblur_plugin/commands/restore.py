@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from glowdeblur_plugin.commands.arguments import path, report_folder
+from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.options import Between, convert
 
 if TYPE_CHECKING:
     from glowdeblur_plugin.inference.restorer import Restorer
 
-SAMPLING = ('steps', 'solver', 'guidance', 'colour')
 SOME_FAILED = 1
 
 
@@ -36,11 +36,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (default: auto)')
     parser.add_argument('--precision', choices=('fp32', 'bf16', 'fp16'), help="default: that of the option file's val, or fp32")
     parser.add_argument('--tile', help='auto, by free memory; none; or the side of tiles in pixels (default: auto)')
+    parser.add_argument('--tile-overlap', type=int, metavar='PIXELS', help='that neighbouring tiles share (default: 128)')
     parser.add_argument('--tlc', action='store_true', help='NAFNet: pool over windows of the size it was trained at')
     parser.add_argument('--param-key', help='entry of the checkpoint (default: params_ema, else params)')
     parser.add_argument('--steps', type=int, help='GLOWDeblur: sampling steps')
     parser.add_argument('--solver', help='GLOWDeblur: euler, dpm or scm')
-    parser.add_argument('--guidance', type=float, help='GLOWDeblur: scale of the guidance on a text')
     parser.add_argument('--colour', help='GLOWDeblur: colour correction towards its first estimate')
     parser.add_argument('--seed', type=int, default=0, help='GLOWDeblur: of the noise it starts from (default: 0)')
     parser.add_argument('--strips', action='store_true', help='also draw input and result side by side into strips/')
@@ -52,7 +52,10 @@ def _run(options: argparse.Namespace) -> int:
     from glowdeblur_plugin.inference.inputs import find_inputs, leave_existing
 
     convert(options.seed, Annotated[int, Between(0)], '--seed')
-    found = find_inputs(options.paths, options.out)
+    found, others = find_inputs(options.paths, options.out)
+    if others:
+        kinds = ', '.join(f'{count} {suffix}' for suffix, count in others.most_common())
+        print(f'left out, as no pictures or videos by their names: {kinds}')
     inputs = leave_existing(found, options.overwrite, options.skip_existing)
     if left := len(found) - len(inputs):
         print(f'{options.out}: {left} of {len(found)} results are there already')
@@ -64,13 +67,20 @@ def _open_restorer(options: argparse.Namespace) -> 'Restorer':
     from glowdeblur_plugin import compat
 
     compat.install()
-    from glowdeblur_plugin.inference.restorer import Restorer
+    from glowdeblur_plugin.inference.restorer import SAMPLING, Restorer
 
     tile = int(options.tile) if options.tile and options.tile.isdecimal() else options.tile
-    given = {'tile': tile, 'precision': options.precision, 'tlc': options.tlc or None, 'param_key': options.param_key,
-             **{name: getattr(options, name) for name in SAMPLING}}
-    return Restorer.from_weights(options.weights, options.opt, options.device,
-                                 **{name: value for name, value in given.items() if value is not None})
+    settings = {'device': options.device, 'tile': tile, 'tile_overlap': options.tile_overlap, 'precision': options.precision,
+                'tlc': options.tlc or None, 'param_key': options.param_key,
+                **{name: getattr(options, name) for name in SAMPLING}}
+    given = {name: value for name, value in settings.items() if value is not None}
+    try:
+        return Restorer.from_weights(options.weights, options.opt, **given)
+    except UserError as error:
+        name, separator, rest = str(error).removeprefix('val:').partition(':')
+        if name in given:
+            raise UserError(f'--{name.replace("_", "-")}{separator}{rest}') from error
+        raise
 
 
 def _restore_all(inputs: list, restorer: 'Restorer', options: argparse.Namespace) -> int:
@@ -83,12 +93,12 @@ def _restore_all(inputs: list, restorer: 'Restorer', options: argparse.Namespace
                          progress)
     pictures = sum(not item.is_video for item in inputs)
     if pictures:
-        progress('restored', 0, pictures)
+        progress('pictures', 0, pictures)
     try:
         for item in inputs:
             rows.append(files.restore(item))
             if not item.is_video:
-                progress('restored', len(rows), pictures)
+                progress('pictures', len(rows), pictures)
     finally:
         if rows and not options.no_report:
             report: Path = options.out / 'report.csv'

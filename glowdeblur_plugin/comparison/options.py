@@ -16,7 +16,7 @@ from glowdeblur_plugin.options import Between, read_section, unknown_key
 FEWEST_SEEDS = 3
 RESERVED = ('blurry', 'codec', 'sharp')
 NAME = re.compile(r'\w[\w.+-]*')
-SAMPLING = ('steps', 'solver', 'guidance', 'colour')
+SAMPLING = ('steps', 'solver', 'colour')
 SETTINGS = ('tlc', 'precision', 'tile', 'tile_overlap', 'param_key', *SAMPLING)
 
 
@@ -30,7 +30,7 @@ class NetworkOptions:
         label: in tables; the method's name by default.
         made_by: the command that makes the weights, quoted when they are missing.
         tlc, precision, tile, tile_overlap, param_key: see `Restorer.from_weights`; what is not given is as in the option file.
-        steps, solver, guidance, colour: of GLOWDeblur, see `RestorationSettings`.
+        steps, solver, colour: of GLOWDeblur, see `RestorationSettings`.
     """
 
     weights: str
@@ -44,7 +44,6 @@ class NetworkOptions:
     param_key: str | None = None
     steps: Annotated[int, Between(1)] | None = None
     solver: str | None = None
-    guidance: Annotated[float, Between(0)] | None = None
     colour: str | None = None
 
     def settings(self, keys: Sequence[str] = SETTINGS) -> dict[str, Any]:

@@ -81,8 +81,10 @@ def decode_levels(header: Image.Image, data: bytes, name: str) -> np.ndarray:
         header: what `open_header` gives for `data`.
 
     Raises:
-        UserError: truncated, or of another depth; `name` says which.
+        UserError: truncated, of another depth, or in Lab colours; `name` says which.
     """
+    if header.mode == 'LAB':
+        raise UserError(f'{name}: Lab colours are not read; save it as RGB')
     plain_tiff = header.format == 'TIFF' and header.mode in EIGHT_BIT_MODES and depth_of(header) == 8
     if plain_tiff or header.format in JPEG_FORMATS or header.mode == 'CMYK':
         try:

@@ -1,12 +1,15 @@
 """Which files are restored, and where their results go."""
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from glowdeblur_plugin.data.decode import PICTURE_SUFFIXES
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.inference.video import VIDEO_SUFFIXES
+
+SUFFIXES = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -29,20 +32,26 @@ class Input:
         return self.source.suffix.lower() in VIDEO_SUFFIXES
 
 
-def find_inputs(paths: list[Path], out: Path) -> list[Input]:
-    """All pictures and videos that `paths` name, pictures first; folders are searched through, without hidden files and what
-    lies below `out`.
+def find_inputs(paths: list[Path], out: Path) -> tuple[list[Input], Counter[str]]:
+    """All pictures and videos that `paths` name, pictures first, and how many other files there are of each suffix; folders are
+    searched through, without hidden files and what lies below `out`.
 
     Args:
         paths: files, or folders whose structure is kept below `out`.
 
     Raises:
         UserError: a path that is not there, another kind of file, a folder without pictures or videos, two inputs with one
-            result, or a result in place of its input.
+            result, a result in place of its input, or a file's name for the folder of results.
     """
+    if out.suffix.lower() in SUFFIXES and not out.is_dir():
+        raise UserError(f"--out: {out} is a file's name; give a folder, in which results have the names of their inputs")
     found: dict[Path, Input] = {}
+    others: Counter[str] = Counter()
     for path in paths:
         for source, name in _files(path, out):
+            if source.suffix.lower() not in SUFFIXES:
+                others[source.suffix.lower() or source.name] += 1
+                continue
             item = Input(source, name, out / name)
             other = found.setdefault(item.out, item)
             if not other.source.samefile(source):
@@ -50,7 +59,7 @@ def find_inputs(paths: list[Path], out: Path) -> list[Input]:
                                 'time, each with its own --out')
             if item.out.exists() and item.out.samefile(source):
                 raise UserError(f'--out: {source} would be overwritten by its result; give another folder')
-    return sorted(found.values(), key=lambda item: (item.is_video, item.name))
+    return sorted(found.values(), key=lambda item: (item.is_video, item.name)), others
 
 
 def leave_existing(inputs: list[Input], overwrite: bool, skip: bool) -> list[Input]:
@@ -70,11 +79,10 @@ def leave_existing(inputs: list[Input], overwrite: bool, skip: bool) -> list[Inp
 
 
 def _files(path: Path, out: Path) -> list[tuple[Path, Path]]:
-    """Files that `path` names and their names below it."""
-    suffixes = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
+    """Files that `path` names, among them pictures or videos, and their names below it."""
     if path.is_file():
-        if path.suffix.lower() not in suffixes:
-            raise UserError(f'PATH: {path} is no picture or video by its name; restored are {", ".join(suffixes)}')
+        if path.suffix.lower() not in SUFFIXES:
+            raise UserError(f'PATH: {path} is no picture or video by its name; restored are {", ".join(SUFFIXES)}')
         return [(path, Path(path.name))]
     if not path.is_dir():
         raise UserError(f"PATH: {path} {'is no file or folder' if os.path.lexists(path) else 'does not exist'}")
@@ -82,9 +90,9 @@ def _files(path: Path, out: Path) -> list[tuple[Path, Path]]:
     if path.resolve() == results:
         raise UserError(f'--out: {out} is the folder of the pictures; give another folder')
     inside = results.is_relative_to(path.resolve())
-    files = [file for file in path.rglob('*') if file.suffix.lower() in suffixes and file.is_file()
+    files = [file for file in path.rglob('*') if file.is_file()
              and not any(part.startswith('.') for part in file.relative_to(path).parts)
              and not (inside and file.resolve().is_relative_to(results))]
-    if not files:
-        raise UserError(f'PATH: {path} holds no picture or video ({", ".join(suffixes)})')
+    if not any(file.suffix.lower() in SUFFIXES for file in files):
+        raise UserError(f'PATH: {path} holds no picture or video ({", ".join(SUFFIXES)})')
     return [(file, file.relative_to(path)) for file in files]

@@ -1,6 +1,7 @@
 """Which network a file of weights belongs to, and that network with these weights."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 from basicsr.archs import build_network
 from torch import Tensor, nn
 
+from glowdeblur_plugin.archs.adapters import has_adapters
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.models.adapter_base import load_adapter_base
 from glowdeblur_plugin.models.checkpoints import load_weights, read_weights
 from glowdeblur_plugin.models.deblur_model import DeblurModel
-from glowdeblur_plugin.models.frozen_parts import check_frozen
+from glowdeblur_plugin.models.frozen_parts import check_frozen, read_frozen
 from glowdeblur_plugin.option_file import read_option_file
 from glowdeblur_plugin.register import register
 
@@ -77,11 +79,19 @@ def build_trained(found: FoundNetwork, weights: Path, param_key: str = AVERAGE, 
     name = f'{found.source}: network_g'
     network = DeblurModel.build_option(name, build_network, {**found.section, **changes})
     if isinstance(network, GLOWDeblur):
-        load_adapter_base(network, {**found.path, 'pretrain_network_g': str(weights)}, resumed=False)
+        load_adapter_base(network, {**_recorded_base(network, weights), **found.path, 'pretrain_network_g': str(weights)},
+                          resumed=False)
     state = read_weights(weights, param_key)
     check_frozen(network, weights, strict=True)
     load_weights(network, state, weights)
     return network.requires_grad_(False).eval()
+
+
+def _recorded_base(network: GLOWDeblur, weights: Path) -> dict[str, str]:
+    """The file under the network's adapters, as a checkpoint of them names it; its hash is compared when it is loaded."""
+    source = read_frozen(weights).get('backbone', {}).get('source')
+    known = source is not None and has_adapters(network) and network.backbone.reference is None
+    return {'pretrain_network_base': source} if known else {}
 
 
 def _network_section(content: Any, file: Path) -> dict[str, Any]:
@@ -96,8 +106,10 @@ def _recognised(state: Mapping[str, Tensor], weights: Path) -> dict[str, Any]:
     """`network_g` of a baseline, its arguments read out of names and shapes by spandrel."""
     unknown = f"'{weights}': no '{weights.with_suffix('.json').name}' beside it says which network it is of, and"
     try:
-        from spandrel.architectures.NAFNet import NAFNetArch
-        from spandrel_extra_arches.architectures.Restormer import RestormerArch
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', FutureWarning)  # another network of the library uses torch.jit when it is imported
+            from spandrel.architectures.NAFNet import NAFNetArch
+            from spandrel_extra_arches.architectures.Restormer import RestormerArch
     except ImportError as error:
         raise UserError(f'{unknown} to recognise NAFNet and Restormer spandrel is needed ({error}); give the option file, or '
                         'pip install "glowdeblur_plugin[baselines]"') from error

@@ -57,24 +57,25 @@ def read_photograph(path: Path) -> Photograph:
     except OSError as error:
         raise UserError(f'{path}: cannot be read ({error.strerror or error})') from None
     header = open_header(io.BytesIO(data), str(path), len(data))
-    depth, notes, orientation, exif = depth_of(header), [], UPRIGHT, None
+    depth, notes, orientation, exif, count = depth_of(header), [], UPRIGHT, None, 1
     icc = header.info.get('icc_profile')
     if header.mode == 'CMYK':
         icc = None
         notes.append('CMYK becomes RGB, without its colour profile')
-    if (count := getattr(header, 'n_frames', 1)) > 1:
-        notes.append(f'holds {count} pictures, of which the first is taken')
     with warnings.catch_warnings(record=True) as damages:
         warnings.simplefilter('always')
         try:
             tags = header.getexif()
             orientation = tags.get(ORIENTATION_TAG, UPRIGHT)
             exif = kept_tags(tags, header.format)
+            count = getattr(header, 'n_frames', 1)
         except DAMAGED_TAGS as error:
             damages.append(error)
+        levels = decode_levels(header, data, str(path))
+    if count > 1:
+        notes.append(f'holds {count} pictures, of which the first is taken')
     if damages:
-        notes.append('its EXIF is damaged; what can be read of it is kept')
-    levels = decode_levels(header, data, str(path))
+        notes.append('its EXIF or its list of pictures is damaged; what can be read of it is kept')
     if header.format not in TURNED_BY_DECODER:
         levels = _turned(levels, orientation)
     return Photograph(picture=levels[..., :3] / np.float32(2 ** depth - 1),

@@ -18,9 +18,10 @@ from glowdeblur_plugin.models.glowdeblur_evaluation import evaluate, through_cod
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurValOptions
 from glowdeblur_plugin.models.restoration_model import map_picture
 from glowdeblur_plugin.models.tile_choice import TileChoice, TileSettings
-from glowdeblur_plugin.options import read_section
+from glowdeblur_plugin.options import convert, read_section
 
 PrecisionName = Literal['fp32', 'bf16', 'fp16']
+SAMPLING = ('steps', 'solver', 'colour')
 DTYPES = {'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
@@ -32,7 +33,7 @@ class Restorer:
         device: where it runs.
         precision: `fp32`; `bf16` and `fp16` run the layers that allow it in half precision, GLOWDeblur in bf16 with its weights
             halved too. `fp16` is for CUDA and for networks that map pictures to pictures.
-        settings: tiles and, for GLOWDeblur, steps, solver, colour and guidance.
+        settings: tiles and, for GLOWDeblur, steps, solver and colour; photographs come without a text to guide by.
         weights_sha256: SHA-256 of the file of weights.
 
     Attributes:
@@ -40,12 +41,13 @@ class Restorer:
         samples: whether what it gives depends on the seed.
 
     Raises:
-        UserError: `fp16` where it does not run, or tiles that the network does not take.
+        UserError: no such precision, `fp16` where it does not run, or tiles that the network does not take.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: PrecisionName, settings: TileSettings,
                  weights_sha256: str) -> None:
         self.samples = isinstance(network, GLOWDeblur)
+        convert(precision, PrecisionName, 'precision')
         if precision == 'fp16' and (device.type != 'cuda' or self.samples):
             raise UserError(f'precision: fp16 is for networks such as NAFNet on CUDA, found {type(network).__name__} on '
                             f'{device.type}; use bf16 or fp32')
@@ -76,7 +78,7 @@ class Restorer:
             precision, tile, tile_overlap: see the class and `TileSettings`.
             tlc: NAFNet's pooling by local windows at test time, see `NAFNet`.
             param_key: entry of the file; the moving average where there is one.
-            sampling: keys of `RestorationSettings` for GLOWDeblur: steps, solver, guidance, colour.
+            sampling: of GLOWDeblur, keys `SAMPLING` of `RestorationSettings`.
 
         Raises:
             UserError: files that are missing, damaged or do not fit together; a device that is not there; or settings that the
@@ -84,7 +86,10 @@ class Restorer:
         """
         found = find_network(weights, option_file, param_key)
         place = _device(device)
-        network = build_trained(found, weights, param_key, **({} if tlc is None else {'tlc': tlc}))
+        local = tlc is not None and found.section['type'] == 'NAFNet'
+        if tlc and not local:
+            raise UserError(f"tlc: is for NAFNet, and '{weights}' is a {found.section['type']}; leave it out")
+        network = build_trained(found, weights, param_key, **({'tlc': tlc} if local else {}))
         tiling = {key: value for key, value in (('tile', tile), ('tile_overlap', tile_overlap)) if value is not None}
         settings, own = _settings(network, found, {**tiling, **sampling})
         return cls(network, place, precision or own, settings, file_reference(weights).sha256)
@@ -94,19 +99,30 @@ class Restorer:
 
         Args:
             seed: of the noise that GLOWDeblur samples from.
+
+        Raises:
+            UserError: not such a picture, or a result with values that are not finite, as where arithmetic overflowed.
         """
         return self.restore_with(picture, torch.Generator().manual_seed(seed))
 
     def restore_with(self, picture: np.ndarray, generator: torch.Generator) -> np.ndarray:
         """As `restore`, with a generator on the CPU in place of a seed; it is left as it is."""
-        return self._run(picture, lambda lq: self._restored(lq, generator))
+        restored = self._run(picture, lambda lq: self._restored(lq, generator))
+        if wrong := 1 - np.isfinite(restored).mean():
+            raise UserError(f'the network gave no picture: {wrong:.2%} of its values are not numbers; its weights are damaged, '
+                            'or need precision fp32')
+        return restored
 
     def through_codec(self, picture: np.ndarray) -> np.ndarray | None:
         """The picture encoded and decoded by the network's codec, which bounds what it can give; None where it has none."""
         return self._run(picture, self._coded) if self.samples else None
 
     def _run(self, picture: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
-        lq = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None])).to(self.device)
+        if picture.dtype.kind != 'f' or picture.shape[2:] != (3, ) or not picture.size:
+            raise UserError(f'expected a float RGB picture (H, W, 3), found {picture.dtype} {picture.shape}')
+        if not 0 <= picture.min() <= picture.max() <= 1:
+            raise UserError(f'expected levels in [0, 1], found {picture.min()} to {picture.max()}')
+        lq = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)).to(self.device)
         dtype = DTYPES[self.precision]
         with torch.inference_mode(), torch.autocast(self.device.type, dtype, enabled=dtype is not None):
             result = function(lq)
@@ -128,7 +144,7 @@ class Restorer:
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if name == 'auto' else name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"device: '{name}' cannot be used ({str(error).splitlines()[0]}); use auto, cpu or cuda") from error
     return device
@@ -136,10 +152,13 @@ def _device(name: str) -> torch.device:
 
 def _settings(network: nn.Module, found: FoundNetwork, given: dict[str, Any]) -> tuple[TileSettings, PrecisionName]:
     """The settings, and the precision of the option file."""
-    if isinstance(network, GLOWDeblur):
+    samples = isinstance(network, GLOWDeblur)
+    for key in given.keys() - {'tile', 'tile_overlap', *SAMPLING}:
+        raise UserError(f'{key}: has no part in restoring photographs; settings are tile, tile_overlap, {", ".join(SAMPLING)}')
+    for key in () if samples else given.keys() & {*SAMPLING}:
+        raise UserError(f'{key}: is for networks that sample, and {type(network).__name__} gives one picture; leave it out')
+    if samples:
         known = {key: value for key, value in found.val.items() if key != 'oracle_guidance'}
         options = read_section(GLOWDeblurValOptions, {**known, **given}, 'val', VAL_KEYS)
         return options, options.precision
-    for key in given.keys() - {'tile', 'tile_overlap'}:
-        raise UserError(f'{key}: is for networks that sample, and {type(network).__name__} gives one picture; leave it out')
     return read_section(TileSettings, {**found.val, **given}, 'val', VAL_KEYS), 'fp32'

@@ -25,7 +25,8 @@ def restore_video(source: Path, out: Path, restore: Callable[[np.ndarray], np.nd
     """Restore every frame of a video with its frame rate; `out` is there whole or not at all.
 
     Frames are written as MPEG-4, in .avi as Motion JPEG and in .webm as VP9, which costs some quality (35 dB against the
-    restored frame on a photograph). Sound is copied by the program ffmpeg where that is installed.
+    restored frame on a photograph); a frame rate that varies becomes its mean. Sound is copied by the program ffmpeg where that
+    is installed.
 
     Args:
         out: of the same suffix as `source`.
@@ -56,6 +57,11 @@ def restore_video(source: Path, out: Path, restore: Callable[[np.ndarray], np.nd
 
         count = _restore_frames(capture, source, temporary, restore, tell)
         notes = [f'ends after {count} of {expected} frames'] if count + 1 < expected * WHOLE_SHARE else []
+        written = cv2.VideoCapture(str(temporary))
+        if missing := count - sum(iter(written.grab, False)):
+            raise UserError(f'{out}: cannot be written, {missing} of {count} frames are missing in it; is the disk full?')
+        if _size(written) != _size(capture):
+            notes.append(f'loses a row or column: {_size(capture)} pixels become {_size(written)}')
         if _copy_sound(source, temporary, with_sound):
             os.replace(with_sound, out)
         else:
@@ -82,7 +88,7 @@ def _restore_frames(capture: cv2.VideoCapture, source: Path, out: Path, restore:
                 writer = cv2.VideoWriter(str(out), cv2.VideoWriter_fourcc(*CODECS[out.suffix.lower()]),
                                          capture.get(cv2.CAP_PROP_FPS), frame.shape[1::-1])
                 if not writer.isOpened():
-                    raise UserError(f'{out}: cannot be written, this OpenCV makes no {out.suffix} videos')
+                    raise UserError(f'{source}: this OpenCV makes no {out.suffix} videos of {_size(capture)} pixels')
             levels = np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
             writer.write(cv2.cvtColor(levels, cv2.COLOR_RGB2BGR))
             count += 1
@@ -93,6 +99,10 @@ def _restore_frames(capture: cv2.VideoCapture, source: Path, out: Path, restore:
     if not count:
         raise UserError(f'{source}: holds no frame that can be read')
     return count
+
+
+def _size(video: cv2.VideoCapture) -> str:
+    return 'x'.join(f'{video.get(side):.0f}' for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
 
 
 def _copy_sound(source: Path, silent_video: Path, out: Path) -> bool:

@@ -45,17 +45,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         UserError: missing or unreadable file, or one with pickled code (only tensors and plain values are loaded).
     """
     if not path.is_file():
-        raise UserError(f"checkpoint '{path}' does not exist")
+        raise UserError(f"checkpoint '{path}' {'is no file' if path.exists() else 'does not exist'}")
     try:
         if path.suffix == '.safetensors':
             return load_file(path, device='cpu')
         content = torch.load(path, map_location='cpu', weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
+    except (pickle.UnpicklingError, LookupError) as error:
         if 'GLOBAL' in str(error):
             raise UserError(f"checkpoint '{path}' holds pickled code, which is never run; save its tensors alone, such as "
                             "torch.save({'params': network.state_dict()}, ...)") from error
-        raise UserError(f"checkpoint '{path}' is not a file of torch.save or is damaged: {_first_line(error)}") from error
-    except (OSError, RuntimeError, EOFError, ValueError, LookupError, struct.error, SafetensorError) as error:
+        raise UserError(f"checkpoint '{path}' is not a file of torch.save, or is damaged") from error
+    except (OSError, RuntimeError, EOFError, ValueError, struct.error, SafetensorError) as error:
         raise UserError(f"checkpoint '{path}' cannot be read, it may be torn: {_first_line(error)}") from error
     if not isinstance(content, dict):
         raise UserError(f"checkpoint '{path}' holds a {type(content).__name__}, not a dictionary of weights")

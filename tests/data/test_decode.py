@@ -92,7 +92,11 @@ def test_truncated_files_are_refused(picture, share):
             decode_picture(data[:int(len(data) * share)], 'shot7')
 
 
-def test_text_is_refused():
+def test_text_and_lab_colours_are_refused(picture):
+    buffer = io.BytesIO()
+    Image.fromarray(picture, 'LAB').save(buffer, 'TIFF')
+    with pytest.raises(UserError, match='shot7: Lab colours are not read; save it as RGB'):
+        decode_picture(buffer.getvalue(), 'shot7')
     with pytest.raises(UserError, match='shot7: not a picture'):
         decode_picture(b'<html>not found</html>', 'shot7')
 

@@ -151,7 +151,14 @@ def test_damaged_tags_and_several_pictures_are_told(tmp_path: Path) -> None:
     Image.fromarray(LEVELS[..., :3].copy()).save(plain, 'PNG')
     data = plain.getvalue()
     (tmp_path / 'tags.png').write_bytes(data[:33] + chunk(b'eXIf', b'MM\0*\0\0\0\x08garbage') + data[33:])
-    assert read_photograph(tmp_path / 'tags.png').notes == ('its EXIF is damaged; what can be read of it is kept',)
+    damaged = 'its EXIF or its list of pictures is damaged; what can be read of it is kept'
+    assert read_photograph(tmp_path / 'tags.png').notes == (damaged,)
+    Image.fromarray(LEVELS[..., :3].copy()).save(tmp_path / 'second.tif')
+    tiff = bytearray((tmp_path / 'second.tif').read_bytes())
+    first = struct.unpack_from('<I', tiff, 4)[0]
+    struct.pack_into('<I', tiff, first + 2 + 12 * struct.unpack_from('<H', tiff, first)[0], len(tiff))
+    (tmp_path / 'second.tif').write_bytes(tiff + bytes(6))  # a second picture without tags
+    assert read_photograph(tmp_path / 'second.tif').notes == (damaged,)
     frames = [Image.fromarray(LEVELS[..., :3] // part) for part in (1, 2)]
     frames[0].save(tmp_path / 'pages.tif', save_all=True, append_images=frames[1:])
     pages = read_photograph(tmp_path / 'pages.tif')

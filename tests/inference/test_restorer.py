@@ -160,10 +160,16 @@ def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
         (r'grey.pth.: a NAFNet for 1 channels; pictures have 3', (grey, ), {}),
         (r"checkpoint '.*none.pth' does not exist", (tmp_path / 'none.pth', ), {}),
         (r'^steps: is for networks that sample, and PreReconstruction gives one picture', (path, ), {'steps': 4}),
+        (r'^guidance: has no part in restoring photographs', (path, ), {'guidance': 3.0}),
         (r'^precision: fp16 is for networks such as NAFNet on CUDA, found PreReconstruction on cpu', (path, ),
          {'precision': 'fp16'}),
         (r"^device: 'gpu' cannot be used", (path, ), {'device': 'gpu'}),
+        (r"^device: 'meta' cannot be used", (path, ), {'device': 'meta'}),
+        (r"^precision: 'half' is not one of fp32, bf16, fp16", (path, ), {'precision': 'half'}),
         (r'^tile: 248 is less than two overlaps', (path, ), {'tile': 248}),
+        (r"^tlc: is for NAFNet, and '.*' is a PreReconstruction; leave it out", (path, ), {'tlc': True}),
+        (r"checkpoint '.*empty.yml' is not a file of torch.save", (empty, ), {}),
+        (r"checkpoint '.*' is no file", (tmp_path, ), {}),
     ):
         with pytest.raises(UserError, match=message) as caught:
             Restorer.from_weights(*arguments, **{'device': 'cpu', **settings})
@@ -171,3 +177,18 @@ def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / 'net_g_latest.json').write_text(json.dumps({'iteration': 3}))
     with pytest.raises(UserError, match="net_g_latest.json: no section 'network_g'"):
         Restorer.from_weights(path)
+
+
+def test_only_pictures_go_in_and_come_out(tmp_path: Path, picture: np.ndarray) -> None:
+    path = saved(tmp_path, shaken(PreReconstruction(**SMALL)), 'PreReconstruction', **SMALL)
+    restorer = Restorer.from_weights(path, device='cpu')
+    np.testing.assert_array_equal(restorer.restore(picture.astype(np.float64)), restorer.restore(picture))
+    for message, given in ((r'expected a float RGB picture \(H, W, 3\), found uint8 \(73, 109, 3\)', np.uint8(picture * 255)),
+                           (r'expected a float RGB picture \(H, W, 3\), found float32 \(73, 109\)', picture[..., 0]),
+                           (r'expected levels in \[0, 1\], found 0.0 to 251', picture * 255)):
+        with pytest.raises(UserError, match=message):
+            restorer.restore(given)
+    with torch.no_grad():
+        next(restorer.network.parameters()).fill_(torch.nan)
+    with pytest.raises(UserError, match='100.00% of its values are not numbers'):
+        restorer.restore(picture)

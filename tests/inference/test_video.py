@@ -1,6 +1,7 @@
 """Videos frame by frame."""
 
 import os
+import resource
 from functools import cache
 from pathlib import Path
 
@@ -85,6 +86,26 @@ def test_files_that_are_no_videos_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=f'{path.name}: (not a video that can be read|holds no frame)'):
             restore_video(path, tmp_path / f'out{path.suffix}', lambda picture: picture)
     assert sorted(os.listdir(tmp_path)) == ['empty.avi', 'text.mp4']
+
+
+def test_what_the_disk_does_not_take_is_refused(tmp_path: Path) -> None:
+    """OpenCV's writer says nothing."""
+    source, limits = film(tmp_path / 'in.avi'), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (source.stat().st_size // 2, limits[1]))
+    try:
+        with pytest.raises(UserError, match=f'out.avi: cannot be written, . of {FRAMES} frames are missing in it'):
+            restore_video(source, tmp_path / 'out.avi', lambda picture: picture)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert os.listdir(tmp_path) == ['in.avi']
+
+
+def test_odd_sides_are_told(tmp_path: Path, without_programs: None) -> None:
+    """OpenCV's writer makes them even; a film of one picture may have them."""
+    (tmp_path / 'in.mp4').write_bytes(cv2.imencode('.png', scene(0)[:47, :63])[1].tobytes())
+    notes = restore_video(tmp_path / 'in.mp4', tmp_path / 'out.mp4', lambda picture: picture)
+    assert notes[0] == 'loses a row or column: 63x47 pixels become 62x46'
+    assert [frame.shape for frame in frames(tmp_path / 'out.mp4')[0]] == [(46, 62, 3)]
 
 
 def test_a_film_cut_short_is_told(tmp_path: Path) -> None:

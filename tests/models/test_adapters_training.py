@@ -13,6 +13,7 @@ from glowdeblur_plugin import cli
 from glowdeblur_plugin.archs.glowdeblur_arch import GLOWDeblur
 from glowdeblur_plugin.archs.sana_backbone import VARIANTS
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.inference.network_of_weights import build_trained, find_network
 from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurModel
 from tiny_parts import SHAPE, tiny_autoencoder, tiny_transformer
 from toy_model import resume, same, toy_options, train
@@ -103,13 +104,19 @@ def test_resuming_is_exact(options: dict[str, Any]) -> None:
 
 
 def test_another_base_is_refused(options: dict[str, Any], base: Path, tmp_path: Path) -> None:
-    _, checkpoint = _saved(options, 0)
+    model, checkpoint = _saved(options, 0)
     content = torch.load(base, weights_only=True)
     torch.save({'params': content['params']}, tmp_path / 'other.pth')
     path = {**options['path'], 'pretrain_network_base': str(tmp_path / 'other.pth'), 'pretrain_network_g': str(checkpoint)}
     with pytest.raises(UserError, match=rf"^network_g:backbone: '{tmp_path}/other.pth' .* is not what checkpoint "
                                         rf"'{checkpoint}' was trained with, '{base}'"):
         GLOWDeblurModel({**options, 'path': path})
+
+    found = build_trained(find_network(checkpoint), checkpoint)  # restoring takes the base that the checkpoint names
+    assert same(found.state_dict(), model.net_g_ema.state_dict()) and same(_frozen(found), _frozen(model.net_g_ema))
+    torch.save({'params': content['params']}, base)
+    with pytest.raises(UserError, match=f"^network_g:backbone: '{base}' .* is not what checkpoint '{checkpoint}'"):
+        build_trained(find_network(checkpoint), checkpoint)
 
 
 @pytest.mark.parametrize('lora, base_given, start, message', [

@@ -84,11 +84,11 @@ def test_blurs_of_one_scene_count_as_one() -> None:
     """Twelve pictures of two scenes have no interval; of six, one as wide as that of the scenes' means."""
     methods = {name: MethodRecord(name, 'network') for name in 'ab'}
     gains = np.repeat([0.1, 0.9, 0.3, 0.5, 0.2, 0.4], 2)
-    values = {'a': {f'{index}': [gain] for index, gain in enumerate(gains)}, 'b': {f'{index}': [0.0] for index in range(12)}}
+    values = {'a': {f'{index:02}': [gain] for index, gain in enumerate(gains)}, 'b': {f'{index:02}': [0.0] for index in range(12)}}
     found = {}
     for count in (2, 6):
         cells = [Cell('s', name, 'psnr', mean=0.0) for name in 'ab']
-        rank_cells(cells, methods, values, 'higher', {f'{index}': str(index * count // 12) for index in range(12)})
+        rank_cells(cells, methods, values, 'higher', {f'{index:02}': str(index * count // 12) for index in range(12)})
         found[count] = cells[1].low, cells[1].high, cells[0].rank
     assert found[2] == (None, None, None) and found[6][2] == 'best'
     assert found[6][:2] == pytest.approx(paired_interval(-gains[::2]), abs=1e-12)

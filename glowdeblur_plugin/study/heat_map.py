@@ -35,9 +35,9 @@ def heat_map(rows: Sequence[str], sets: Sequence[str], cells: Mapping[tuple[str,
             corners = (left, top), (left + WIDTH - 2, top + HEIGHT - 2)
             cv2.rectangle(canvas, *corners, _colour(cell.gain / deepest), -1)
             line = top + (20 if cell.gap is not None else HEIGHT / 2 + 5)
-            charts.write(canvas, f'{cell.gain:+.2f}', left + WIDTH / 2, line, 'middle')
+            charts.write(canvas, f'{cell.gain:+z.2f}', left + WIDTH / 2, line, 'middle')
             if cell.gap is not None:
-                charts.write(canvas, f'({cell.gap:+.2f})', left + WIDTH / 2, top + 37, 'middle', scale=SMALL)
+                charts.write(canvas, f'({cell.gap:+z.2f})', left + WIDTH / 2, top + 37, 'middle', scale=SMALL)
             if cell.trained:
                 frames.append(corners)
     for corners in frames:

@@ -74,22 +74,22 @@ def as_markdown(report: Report) -> str:
              '## PSNR in dB / SSIM', '',
              *_table(['row', *sets], [[BLURRY, *blurry], *_rows(report, _psnr)]), '',
              '## PSNR gain over the blurry pictures in dB', '',
-             *_table(['row', *sets], _rows(report, lambda cell: f'{cell.gain:+.2f}')), '',
+             *_table(['row', *sets], _rows(report, lambda cell: f'{cell.gain:+z.2f}')), '',
              '## Gap to the network trained on the domain alone, in dB', '',
              *_table(['row', *study.domains],
-                     [[row, *(f'{found[row, name].gap:+.2f}' for name in study.domains)] for row in study.rows]), '',
+                     [[row, *(f'{found[row, name].gap:+z.2f}' for name in study.domains)] for row in study.rows]), '',
              '## Differences of rows in dB, 95 % intervals over scenes and seeds', '',
              'All blurs of one sharp picture, in all domains, are one scene; real pairs are each their own.', '',
              *_table(['rows', 'on', 'scenes', 'difference', 'interval', 'by seed'],
-                     [[f'{entry.row} - {entry.other}', entry.on, str(entry.scenes), f'{entry.mean:+.2f}',
-                       f'{entry.low:+.2f} to {entry.high:+.2f}', ', '.join(f'{value:+.2f}' for value in entry.by_seed)]
+                     [[f'{entry.row} - {entry.other}', entry.on, str(entry.scenes), f'{entry.mean:+z.2f}',
+                       f'{entry.low:+z.2f} to {entry.high:+z.2f}', ', '.join(f'{value:+z.2f}' for value in entry.by_seed)]
                       for entry in report.differences]), '',
              '## Diversity of the training data and generalisation, rank correlation over rows', '',
              'Generalisation is the mean gain over the blurry pictures on test sets that a row is not trained on: on other sets '
              'for each row, and on the same only on real pairs. The rows are few and share data, so this is a hint and no test.',
              '',
              *_table(['gain on', 'rows', "Spearman's rho"],
-                     [[entry.gain_on, str(entry.rows), f'{entry.value:+.2f}'] for entry in report.correlations])]
+                     [[entry.gain_on, str(entry.rows), f'{entry.value:+z.2f}'] for entry in report.correlations])]
     return '\n'.join(lines) + '\n'
 
 

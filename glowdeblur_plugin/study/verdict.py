@@ -22,7 +22,7 @@ def verdict(study: StudyOptions, results: Results, found: Sequence[Difference]) 
         lines.append(f'{len(results.seeds)} of {len(study.seeds)} seeds are complete.')
     weak = too_weak(study, results)
     if weak:
-        named = ', '.join(f'{gain:+.2f} dB on {domain}' for domain, gain in weak.items())
+        named = ', '.join(f'{gain:+z.2f} dB on {domain}' for domain, gain in weak.items())
         lines.append(f'underpowered: networks trained on a domain alone must gain {LEAST_GAIN:g} dB there, and gain {named}. '
                      'No conclusion is drawn; train longer.')
     if study.smoke:
@@ -48,5 +48,5 @@ def _outcome(difference: Difference, where: str) -> str:
         seen = f'{difference.row} is better'
     elif difference.high < 0:
         seen = f'{difference.row} is worse'
-    return (f'On {where}: {difference.row} less {difference.other} is {difference.mean:+.2f} dB (95 % {difference.low:+.2f} to '
-            f'{difference.high:+.2f}): {seen}.')
+    return (f'On {where}: {difference.row} less {difference.other} is {difference.mean:+z.2f} dB (95 % {difference.low:+z.2f} to '
+            f'{difference.high:+z.2f}): {seen}.')

@@ -120,8 +120,8 @@ def _reachable(section: dict[str, Any], folder: Path) -> tuple[dict[str, Any], l
                 if kind is AutoencoderDC:
                     AutoencoderDC(**SANA_AUTOENCODER).save_config(folder)
                 known[key] = shape
-                notes.append(f"network_g:{key}: the config of '{section[key]}' is not on this machine; counted with the shape of "
-                             f"{'the variant' if shape is None else 'dc-ae-f32c32-sana-1.0'}.")
+                notes.append(f"network_g:{key}: the config of '{section[key]}' is not on this machine; counted with the shape "
+                             f"of {'the variant' if shape is None else 'dc-ae-f32c32-sana-1.0'}.")
     if known.get('text_encoder') is not None:
         with torch.device('meta'):
             try:

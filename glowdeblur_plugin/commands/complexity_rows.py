@@ -104,7 +104,7 @@ def measure_rows(rows: Sequence[Row], build: 'Callable[[], nn.Module]', device: 
 def as_table(rows: Sequence[Row], device: str | None) -> str:
     """All rows in columns, and what they mean below."""
     precisions = list(rows[0].measured)
-    width = max(len(row.network) for row in rows)
+    width = max(len('network'), *(len(row.network) for row in rows))
     heads = [f'{"network":{width}}{"parameters":>15}{"picture":>12}{"steps":>6}{"GMAC":>11}{"weights":>9}{"tensors":>9}',
              *(f'{f"{name} ms":>12}{f"{name} GiB":>10}' for name in precisions)]
     lines, reasons = [''.join(heads)], []

@@ -22,8 +22,8 @@ COMPETITORS = ('network', 'folder')
 
 @dataclass
 class SetRecord:
-    """A set: its label in tables, how many of its pictures (`names`) were taken, how many scenes they show (None: each its own),
-    and how they were compared."""
+    """A set: its label in tables, how many of its pictures (`names`) were taken, how many scenes they show (None: each its
+    own), and how they were compared."""
 
     label: str
     pictures: int

@@ -14,9 +14,9 @@ from basicsr.utils import options as stock
 
 from glowdeblur_plugin import checks
 from glowdeblur_plugin.compat import allocator, distributed
-from glowdeblur_plugin.option_file import apply_changes, read_option_file
 from glowdeblur_plugin.compat.resume import require_pretrained
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.option_file import apply_changes, read_option_file
 
 
 def parse_options(root_path: str, is_train: bool = True) -> tuple[dict[str, Any], argparse.Namespace]:

@@ -56,8 +56,8 @@ def _load(name: str, model: str, download: bool) -> tuple[Any, Any]:
                                                   output_loading_info=True)
     except REFUSED as error:
         why = f' ({" ".join(str(error).split())[:200]})' if download or Path(model).is_dir() else ''
-        raise MetricUnavailable(f"{name}: no model in '{model}' on this machine{why}; set model: to the folder of one, get it with "
-                                f'`hf download {model}`, or set download: true') from error
+        raise MetricUnavailable(f"{name}: no model in '{model}' on this machine{why}; set model: to the folder of one, get it "
+                                f'with `hf download {model}`, or set download: true') from error
     if info['missing_keys']:
         raise MetricUnavailable(f"{name}: the weights in '{model}' are not those of its config: {len(info['missing_keys'])} "
                                 f'missing, such as {sorted(info["missing_keys"])[0]}')

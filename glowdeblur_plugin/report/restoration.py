@@ -59,7 +59,7 @@ class Change:
         if self.before is None or self.removed is None:
             return 'too little texture to tell' + (', and it hardly changed' if unchanged else '')
         if self.before < SHARP_LENGTH:
-            return f'most of it is already sharp (about {self.before:.1f} px)'
+            return f'most of it looks sharp already (about {self.before:.1f} px); blur in dark pictures can be missed'
         if self.deblurred:
             return f'deblurred: about {min(self.removed, self.before):.0f} of {self.before:.0f} px'
         if unchanged:

@@ -1,4 +1,4 @@
-"""How long the process has run, how much memory it has taken and how much is left."""
+"""How long the process has run, how much memory it has taken and how much is left, and on which device it can work."""
 
 import os
 import threading
@@ -7,6 +7,8 @@ import weakref
 from pathlib import Path
 
 import torch
+
+from glowdeblur_plugin.errors import UserError
 
 _IMPORTED = time.monotonic()
 
@@ -18,6 +20,21 @@ def process_seconds() -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf('SC_CLK_TCK')
     except (OSError, IndexError, ValueError, AttributeError):
         return time.monotonic() - _IMPORTED
+
+
+def usable_device(name: str, option: str = 'device') -> torch.device:
+    """The device of that name, such as `cpu`, `cuda` or `cuda:1`; `auto` is the first GPU, or the CPU where there is none.
+
+    Raises:
+        UserError: it cannot be used here; starts with `option`.
+    """
+    try:
+        device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if name == 'auto' else name)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{option}: '{name}' cannot be used here ({reason}); use auto, cpu, cuda or cuda:1") from error
+    return device
 
 
 def free_bytes(device: torch.device) -> int:

@@ -144,7 +144,7 @@ def test_bad_input_is_one_line(file: str, arguments: list[str], message: str, ca
     (['--network', 'Uformer'], "--network[0]: 'Uformer' is not one of NAFNet-w32, NAFNet-w64, Restormer, GLOWDeblur-nano"),
     (['--force_yml', 'val:steps=3'], '--force_yml: changes an option file; give one with -opt'),
     (['--steps', '0'], '--steps[0]: 0 is out of range, must be at least 1'),
-    (['--latency', '--device', 'gpu'], "--device: 'gpu' is none; use cuda, cuda:1 or cpu"),
+    (['--latency', '--device', 'gpu'], "--device: 'gpu' cannot be used here ("),
     (['--latency', '--precision', 'fp8'], "--precision[0]: 'fp8' is not one of fp32, bf16"),
 ])
 def test_bad_arguments_are_one_line(arguments: list[str], message: str, capsys: pytest.CaptureFixture) -> None:

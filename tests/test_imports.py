@@ -17,7 +17,7 @@ RULES = {
     'data': set(),
     'guidance': {'data', 'diffusion', 'archs'},
     'report': {'data', 'drawing'},
-    'inference': {'archs', 'data', 'diffusion', 'models', 'option_file', 'register'},
+    'inference': {'archs', 'data', 'diffusion', 'models', 'option_file', 'register', 'resources'},
     'study': {'data', 'drawing', 'losses', 'models', 'archs', 'report'},
     'comparison': {'data', 'drawing', 'metrics', 'inference', 'losses', 'models', 'archs', 'report', 'resources', '__version__',
                    'register'},

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
-from glowdeblur_plugin.commands.arguments import picture_size, read_device
+from glowdeblur_plugin.commands.arguments import picture_size
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, convert
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help='some of nano, s600m, s1600m (default: nano)')
     sample.add_argument('--size', nargs='+', default=['512x512'], metavar='WxH', help='sizes of pictures (default: 512x512)')
     sample.add_argument('--steps', nargs='+', type=int, default=[4, 20], help='numbers of steps (default: 4 20)')
-    sample.add_argument('--device', help='cuda, cuda:1, cpu (default: cuda where there is one)')
+    sample.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N (default: auto)')
     sample.add_argument('--precision', help='fp32 or bf16 (default: bf16 on cuda, fp32 on the cpu)')
     sample.add_argument('--compile', action='store_true', help='also under torch.compile, minutes for each size at first')
     sample.add_argument('--rounds', type=int, default=5, help='alternating rounds (default: 5)')
@@ -49,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _sample(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.benchmarks.figures import table, write_json
     from glowdeblur_plugin.benchmarks.sample_benchmark import run
+    from glowdeblur_plugin.resources import usable_device
 
-    device = read_device(options.device)
+    device = usable_device(options.device, '--device')
     precision = options.precision or ('bf16' if device.type == 'cuda' else 'fp32')
     variants = convert(options.variant, list[Literal['nano', 's600m', 's1600m']], '--variant')
     convert(precision, Literal['fp32', 'bf16'], '--precision')

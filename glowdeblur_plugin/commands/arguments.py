@@ -10,8 +10,6 @@ from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, convert
 
 if TYPE_CHECKING:
-    import torch
-
     from glowdeblur_plugin.data.packers.settings import Shard
 
 
@@ -101,20 +99,3 @@ def picture_size(text: str) -> tuple[int, int]:
     if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
         raise UserError(f'--size: expected width x height such as 1280x720, found {text!r}')
     return int(sides[0]), int(sides[1])
-
-
-def read_device(name: str | None) -> 'torch.device':
-    """The device that `--device` names; without a name the first GPU, or the CPU where there is none.
-
-    Raises:
-        UserError: no such device.
-    """
-    import torch
-
-    try:
-        device = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
-    except RuntimeError as error:
-        raise UserError(f'--device: {name!r} is none; use cuda, cuda:1 or cpu') from error
-    if device.type not in ('cuda', 'cpu') or device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f'--device: there is no {name!r} here, {torch.cuda.device_count()} CUDA devices are')
-    return device

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from glowdeblur_plugin.commands.arguments import path, picture_size, read_device
+from glowdeblur_plugin.commands.arguments import path, picture_size
 from glowdeblur_plugin.commands.option_files import read_options
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.options import Between, convert
@@ -35,7 +35,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--steps', nargs='+', type=int, metavar='N',
                         help=f'steps of sampling (default: {" ".join(map(str, STEPS))}, with -opt those of the file)')
     parser.add_argument('--latency', action='store_true', help='also restore pictures by the clock, with random weights')
-    parser.add_argument('--device', help='of --latency: cuda, cuda:1, cpu (default: cuda where there is one)')
+    parser.add_argument('--device', default='auto', help='of --latency: auto, cpu, cuda or cuda:N (default: auto)')
     parser.add_argument('--precision', nargs='+', default=['fp32'], help='of --latency: fp32, bf16 or both (default: fp32)')
     parser.add_argument('--rounds', type=int, default=5, help='of --latency: each median is of so many (default: 5)')
     parser.add_argument('--json', type=path, metavar='FILE', help='also write what is printed as JSON')
@@ -54,9 +54,10 @@ def _run(options: argparse.Namespace) -> None:
     from glowdeblur_plugin.data.progress import ProgressLine
     from glowdeblur_plugin.models.dry_run import dry_network
     from glowdeblur_plugin.models.variants import VARIANTS
+    from glowdeblur_plugin.resources import usable_device
 
     names = convert(options.network or list(VARIANTS), list[Literal[tuple(VARIANTS)]], '--network')
-    device = read_device(options.device) if options.latency else None
+    device = usable_device(options.device, '--device') if options.latency else None
     sizes, progress = [picture_size(text) for text in options.size or SIZES], ProgressLine()
     rows, missing = [], []
     for done, name in enumerate(names):
@@ -83,12 +84,13 @@ def _experiment(options: argparse.Namespace) -> None:
         _require_none(options.size, '--size', 'a training file is counted at its crops, datasets:train:gt_size')
         _require_none(options.steps, '--steps', 'a training file is counted with one step')
         _require_none(options.latency, '--latency', 'pictures are restored with a test file')
-    device = read_device(options.device) if options.latency else None
-    sizes = [picture_size(text) for text in options.size or TESTED_SIZE]
     from glowdeblur_plugin.commands.complexity_experiment import Experiment
     from glowdeblur_plugin.commands.complexity_rows import measure_rows, write_json
     from glowdeblur_plugin.data.progress import ProgressLine
+    from glowdeblur_plugin.resources import usable_device
 
+    device = usable_device(options.device, '--device') if options.latency else None
+    sizes = [picture_size(text) for text in options.size or TESTED_SIZE]
     experiment = Experiment(opt)
     lines, found = experiment.training() if training else experiment.rows(sizes, options.steps)
     print('\n'.join([f'{options.opt}: {experiment.name}', *lines]))

@@ -28,6 +28,7 @@ from glowdeblur_plugin.data.progress import Progress, silent
 from glowdeblur_plugin.errors import UserError
 from glowdeblur_plugin.files import write_atomically
 from glowdeblur_plugin.metrics.protocols import PROTOCOLS
+from glowdeblur_plugin.resources import usable_device
 
 EIGHT_BIT = 255
 MOST_AT_ONCE = 8  # alignments; one of 1920x1200 pixels takes 0.7 GB
@@ -110,7 +111,7 @@ def compare(comparison: Comparison, open_restorer: OpenRestorer, progress: Progr
     for section in top.prepare:
         PACKERS[section.set](Path(section.out), progress)
     sets = {name: PictureSet(name, options, comparison.data[name]) for name, options in comparison.sets.items()}
-    device = _device(top.device)
+    device = usable_device(top.device)
     measures = open_measures(comparison, sets, device)
     methods = list(_methods(comparison, sets, open_restorer))
     jobs = [Job(method, views, seed) for method in methods for seed in (top.seeds if method.samples else [None])
@@ -139,18 +140,6 @@ def _views(method: Method, seed: int | None, sets: dict[str, PictureSet], measur
             view = View(picture_set, Part(path, identity, measures[name].ways), measures[name], folder if keep else None)
             groups.setdefault(picture_set.origin, []).append(view)
     yield from groups.values()
-
-
-def _device(name: str) -> torch.device:
-    if name == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        reason = str(error).split('\n')[0]
-        raise UserError(f"device: '{name}' cannot be used here ({reason}); give auto, cpu or cuda") from None
-    return device
 
 
 def _commit() -> str | None:

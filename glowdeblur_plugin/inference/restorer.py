@@ -19,6 +19,7 @@ from glowdeblur_plugin.models.glowdeblur_model import GLOWDeblurValOptions
 from glowdeblur_plugin.models.restoration_model import map_picture
 from glowdeblur_plugin.models.tile_choice import TileChoice, TileSettings
 from glowdeblur_plugin.options import convert, read_section
+from glowdeblur_plugin.resources import usable_device
 
 PrecisionName = Literal['fp32', 'bf16', 'fp16']
 SAMPLING = ('steps', 'solver', 'colour')
@@ -59,8 +60,8 @@ class Restorer:
 
     @classmethod
     def from_weights(cls,
-                     weights: Path,
-                     option_file: Path | None = None,
+                     weights: Path | str,
+                     option_file: Path | str | None = None,
                      device: str = 'auto',
                      precision: PrecisionName | None = None,
                      tile: Literal['auto', 'none'] | int | None = None,
@@ -84,8 +85,9 @@ class Restorer:
             UserError: files that are missing, damaged or do not fit together; a device that is not there; or settings that the
                 network does not have.
         """
-        found = find_network(weights, option_file, param_key)
-        place = _device(device)
+        weights = Path(weights)
+        found = find_network(weights, None if option_file is None else Path(option_file), param_key)
+        place = usable_device(device)
         local = tlc is not None and found.section['type'] == 'NAFNet'
         if tlc and not local:
             raise UserError(f"tlc: is for NAFNet, and '{weights}' is a {found.section['type']}; leave it out")
@@ -139,15 +141,6 @@ class Restorer:
         height, width = picture.shape[-2:]
         net = self._tiles.fit(self.network, height, width)
         return through_codec(net, pad_to_multiple(picture, net.size_multiple))[..., :height, :width].float().clamp(0, 1)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(('cuda' if torch.cuda.is_available() else 'cpu') if name == 'auto' else name)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"device: '{name}' cannot be used ({str(error).splitlines()[0]}); use auto, cpu or cuda") from error
-    return device
 
 
 def _settings(network: nn.Module, found: FoundNetwork, given: dict[str, Any]) -> tuple[TileSettings, PrecisionName]:

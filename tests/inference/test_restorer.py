@@ -80,7 +80,7 @@ def test_authors_files_are_known_by_their_names_and_shapes(tmp_path: Path, pictu
 def test_our_files_are_known_by_the_json_beside_them(tmp_path: Path, picture: np.ndarray, suffix: str) -> None:
     network = shaken(PreReconstruction(**SMALL))
     path = saved(tmp_path, network, 'PreReconstruction', **SMALL).with_suffix(suffix)
-    restored = Restorer.from_weights(path, device='cpu').restore(picture)
+    restored = Restorer.from_weights(str(path), device='cpu').restore(picture)
     np.testing.assert_allclose(restored, run(network, picture, network.size_multiple), atol=1e-6)
     assert np.abs(restored - picture).max() > 0.01
 
@@ -100,7 +100,7 @@ def test_glowdeblur_samples_by_its_seed_and_the_option_file(tmp_path: Path, pict
         wanted = [plain.clamp(0, 1), correct_colour(two, condition.prereconstruction).clamp(0, 1),
                   through_codec(network, padded).clamp(0, 1)]
     found = [Restorer.from_weights(path, device='cpu', steps=3).restore(picture, seed=7),
-             Restorer.from_weights(path, options, device='cpu').restore(picture, seed=7),
+             Restorer.from_weights(str(path), str(options), device='cpu').restore(picture, seed=7),
              Restorer.from_weights(path, device='cpu').through_codec(picture)]
     for one, other in zip(found, wanted):
         np.testing.assert_allclose(one, other[0, :, :73, :109].permute(1, 2, 0).numpy(), atol=1e-5)

@@ -1,9 +1,13 @@
 """`glowdeblur compare`: methods x sets x metrics, as tables and as a page."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.options import unknown_key
+
+if TYPE_CHECKING:
+    from glowdeblur_plugin.comparison.options import CompareOptions
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -37,6 +41,7 @@ def _run(options: argparse.Namespace) -> None:
     opt = read_option_file(options.opt)
     apply_changes(opt, options.force_yml)
     comparison = read_comparison(opt)
+    _check_left_out(comparison.top, read_option_file(options.opt))
     folder = comparison.top.folder
     if folder.exists() and not folder.is_dir():
         raise UserError(f'out: {folder} is a file; give a folder')
@@ -48,6 +53,14 @@ def _run(options: argparse.Namespace) -> None:
     for note in summary.notes:
         print(f'{note}.\n')
     print(page)
+
+
+def _check_left_out(top: 'CompareOptions', file: dict[str, Any]) -> None:
+    """Refuse `none` for a method or set that the file does not have: a misspelt name would leave nothing out in silence."""
+    for option, sections in (('methods', top.methods), ('sets', top.sets)):
+        for name, section in sections.items():
+            if section is None and name not in (file.get(option) or {}):
+                raise unknown_key(f'--force_yml: {option}', name, file.get(option) or {})
 
 
 def _open_restorer(*arguments: Any, **settings: Any) -> Any:

@@ -54,3 +54,5 @@ def test_options_are_changed_on_the_command_line(option_file: Path, capsys: pyte
     assert cli.main(['compare', '-opt', str(option_file), '--force_yml', 'sets:toy:protocol=rgb-u9']) == 2
     error, = capsys.readouterr().err.splitlines()
     assert error.startswith("glowdeblur: sets:toy:protocol: 'rgb-u9' is not one of rgb-u8, rgb-u16")
+    assert cli.main(['compare', '-opt', str(option_file), '--force_yml', 'methods:fat=none']) == 2
+    assert capsys.readouterr().err == "glowdeblur: --force_yml: methods: unknown key 'fat'; did you mean 'far'?\n"

@@ -29,7 +29,8 @@ def add(commands: argparse._SubParsersAction) -> None:
                     'measured memory come with --latency.')
     parser.add_argument('-opt', metavar='FILE', help='option file: options/bpp.yml')
     parser.add_argument('--force_yml', nargs='+', default=[], metavar='SECTION:KEY=VALUE', help='change options')
-    parser.add_argument('--network', nargs='+', metavar='NAME', help='some of those that are counted without -opt')
+    parser.add_argument('--network', nargs='+', metavar='NAME',
+                        help='only these of the networks, such as NAFNet-w32 GLOWDeblur-s600m')
     parser.add_argument('--size', nargs='+', metavar='WxH',
                         help=f'pictures that are restored (default: {" ".join(SIZES)}, with -opt {TESTED_SIZE[0]})')
     parser.add_argument('--steps', nargs='+', type=int, metavar='N',
@@ -37,7 +38,8 @@ def add(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--latency', action='store_true', help='also restore pictures by the clock, with random weights')
     parser.add_argument('--device', default='auto', help='of --latency: auto, cpu, cuda or cuda:N (default: auto)')
     parser.add_argument('--precision', nargs='+', default=['fp32'], help='of --latency: fp32, bf16 or both (default: fp32)')
-    parser.add_argument('--rounds', type=int, default=5, help='of --latency: each median is of so many (default: 5)')
+    parser.add_argument('--rounds', type=int, default=5,
+                        help='of --latency: measurements that the median is taken of (default: 5)')
     parser.add_argument('--json', type=path, metavar='FILE', help='also write what is printed as JSON')
     parser.set_defaults(run=_run)
 

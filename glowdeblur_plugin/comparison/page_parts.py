@@ -7,6 +7,7 @@ from urllib.parse import quote
 from glowdeblur_plugin.comparison.summary import Summary
 from glowdeblur_plugin.comparison.table_parts import Column, Entry, Table, described_set
 from glowdeblur_plugin.comparison.tables import provenance
+from glowdeblur_plugin.metrics.protocols import PROTOCOLS
 
 ARROWS = {'higher': ('↑', 'higher is better'), 'lower': ('↓', 'lower is better')}
 
@@ -53,13 +54,15 @@ def _entry(entry: Entry, column: Column, index: int) -> str:
 def html_origin(summary: Summary) -> str:
     """What all numbers share, the sets with their protocols and the methods with their weights."""
     facts = ''.join(f'<div><dt>{escape(what)}</dt><dd>{escape(text)}</dd></div>' for what, text in provenance(summary))
-    sets = [[record.label, described_set(summary, name)] for name, record in summary.sets.items()]
+    sets = [[record.label, described_set(summary, name), PROTOCOLS[record.protocol].label]
+            for name, record in summary.sets.items()]
     methods = [[record.label, record.kind, record.weights or '', record.weights_sha256 or '', record.option or '',
                 ', '.join(map(str, record.seeds)), record.device or '',
                 '' if record.seconds_per_picture is None else f'{record.seconds_per_picture:.3g}']
                for record in summary.methods.values()]
     heads = ['Method', 'Kind', 'Weights', 'SHA-256', 'Option file', 'Noise seeds', 'Device', 's a picture']
-    return (f'<dl class="facts">{facts}</dl>' + _plain('Sets and protocols', ['Set', 'Pictures and protocol'], sets)
+    return (f'<dl class="facts">{facts}</dl>'
+            + _plain('Sets and protocols', ['Set', 'Pictures and protocol', 'What is compared'], sets)
             + _plain('Methods', heads, methods, (2, 3, 4)))
 
 
@@ -71,7 +74,7 @@ def _plain(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], code
     for row in rows:
         cells = ''.join(f'<td{" class=code" * (column in code)}>{escape(row[column])}</td>' for column in used[1:])
         lines.append(f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>')
-    kind = 'plain wide' if len(used) > 2 else 'plain'
+    kind = 'plain wide' if len(used) > 3 else 'plain'
     return (f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}"><table class="{kind}">'
             f'<caption>{escape(title)}</caption><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>')
 

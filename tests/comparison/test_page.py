@@ -19,6 +19,7 @@ from glowdeblur_plugin.comparison.page_pictures import embed_pictures
 from glowdeblur_plugin.comparison.picture_values import read_values
 from glowdeblur_plugin.comparison.summary import Summary
 from glowdeblur_plugin.errors import UserError
+from glowdeblur_plugin.metrics.protocols import PROTOCOLS
 
 VOID = {'meta', 'link', 'img', 'input', 'br'}
 
@@ -89,6 +90,7 @@ def test_tables_show_the_summary(page):
     assert large[2][1] == '26.12[2]-1.25 to -0.50' and large[3][1:3] == ['27.12', '33.69[3]'] and large[4][1] == '28.12 ± 0.04'
     assert many[1:] == [[label, f'{20 + index:.2f}'] for index, label in enumerate(LABELS.values())]
     assert '9 pictures, protocol realblur-aligned, 4 pixels of border left out' in sets[2][1]
+    assert sets[2][2] == PROTOCOLS['realblur-aligned'].label
 
 
 def test_marks_are_elements(text):

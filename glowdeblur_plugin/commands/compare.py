@@ -49,7 +49,7 @@ def _run(options: argparse.Namespace) -> None:
     write_tables(folder)
     page = write_page(folder)
     for name in summary.sets:
-        print(as_markdown(summary, name))
+        print(as_markdown(summary, name), end='\n\n')
     for note in summary.notes:
         print(f'{note}.\n')
     print(page)

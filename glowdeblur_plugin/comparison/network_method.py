@@ -92,7 +92,11 @@ class Network(Method):
                 'described': file_sha256(described) if described.is_file() else None, **options.settings()}
 
     def load(self) -> Restoring:
-        """The network, loaded where it is not yet."""
+        """The network, loaded where it is not yet.
+
+        Raises:
+            UserError: as `Restorer.from_weights`; names the method.
+        """
         if self._restorer is None:
             options = self._options
             try:

@@ -115,7 +115,11 @@ def embed_picture(folder: Path, picture: str, methods: Sequence[str], rivals: Co
 
 
 def read_pictures(folder: Path, picture: str, methods: Sequence[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """uint8 RGB pictures (H, W, 3) of one size by method, and for the other methods why there is none."""
+    """uint8 RGB pictures (H, W, 3) of one size by method, and for the other methods why there is none.
+
+    Raises:
+        UserError: a file that cannot be read.
+    """
     found: dict[str, np.ndarray] = {}
     absent: dict[str, str] = {}
     for method in methods:
